@@ -1,0 +1,2 @@
+"""wherry: a Docker Engine in Python on containerd and any OCI runtime.
+"""

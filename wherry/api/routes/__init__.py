@@ -1,0 +1,2 @@
+"""Endpoint families, a file each, found by walking this folder.
+"""

@@ -1,0 +1,207 @@
+"""What the API may call: facades by Protocol, no behaviour, seen in this room alone (wired in main/wire.py)."""
+
+from collections.abc import AsyncIterator, Awaitable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from wherry.base.events import EventBus
+from wherry.model.container import Created, CreateRequest, ExecRequest, ExecStart
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AttachOptions:
+    """The query of attach (api-containers.md 2.3)."""
+
+    stdin: bool = False
+    stdout: bool = False
+    stderr: bool = False
+    logs: bool = False
+    stream: bool = False
+    detach_keys: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LogOptions:
+    """The query of logs (api-containers.md 3.10). Times are nanoseconds since the epoch, tail None means all."""
+
+    stdout: bool
+    stderr: bool
+    since: int = 0
+    until: int = 0
+    tail: int | None = None
+    timestamps: bool = False
+    details: bool = False
+    follow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ListOptions:
+    """The query of list; filters are key to values."""
+
+    every: bool = False
+    limit: int = 0
+    size: bool = False
+    filters: dict[str, list[str]] | None = None
+
+
+class Session(Protocol):
+    """A stream that was checked and waits for its socket."""
+
+    tty: bool
+
+    async def hand_over(self, fd: int, early: bytes, head: bytes) -> None:
+        """Take the client's socket: `head` is written once subscribed; `early` are stdin bytes read so far.
+
+        The fd is owned by the callee from the call on, also when it fails; failures past this point are stream data.
+        """
+        ...
+
+
+class ExecSession(Session, Protocol):
+    """An exec instance that was checked and may start."""
+
+    async def run_detached(self) -> None:
+        """Start it without streams; raises the kind of its failure."""
+        ...
+
+
+class LogFeed(Protocol):
+    """The log of a container, rendered for one query."""
+
+    tty: bool
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Yield ready bytes (framed unless TTY); ends as api-containers.md 3.10 says."""
+        ...
+
+
+class ContainerVerbs(Protocol):
+    """The verbs on containers; references are name, id or unique id prefix (start.md 1.5)."""
+
+    async def create(self, name: str, request: CreateRequest, platform: str, version: tuple[int, int]) -> Created:
+        """Create from a body that api/versions.py has lifted to the newest shape."""
+        ...
+
+    async def start(self, ref: str) -> None:
+        """Start; NotModified when it runs."""
+        ...
+
+    async def stop(self, ref: str, seconds: int | None, signal: str) -> None:
+        """Stop with grace; NotModified when it does not run."""
+        ...
+
+    async def kill(self, ref: str, signal: str) -> None:
+        """Send a signal; empty means SIGKILL."""
+        ...
+
+    async def remove(self, ref: str, force: bool, volumes: bool, link: bool) -> None:
+        """Remove the container."""
+        ...
+
+    def wait(self, ref: str, condition: str) -> Awaitable[Json]:
+        """Check now (raises), then await the WaitResponse."""
+        ...
+
+    async def inspect(self, ref: str, size: bool) -> Json:
+        """ContainerInspectResponse in the newest shape."""
+        ...
+
+    async def list(self, options: ListOptions) -> list[Json]:
+        """ContainerSummary entries in the newest shape."""
+        ...
+
+    def logs(self, ref: str, options: LogOptions) -> LogFeed:
+        """Check now (raises), then read."""
+        ...
+
+    def attach(self, ref: str, options: AttachOptions) -> Session:
+        """Check now (raises), then hand over the socket."""
+        ...
+
+    async def resize(self, ref: str, height: int, width: int) -> None:
+        """Resize the terminal of the container's first process."""
+        ...
+
+
+class ExecVerbs(Protocol):
+    """The verbs on exec instances."""
+
+    async def create(self, ref: str, request: ExecRequest) -> str:
+        """Return the new exec id."""
+        ...
+
+    def start(self, exec_id: str, request: ExecStart) -> ExecSession:
+        """Check now (raises); the process starts with hand_over or run_detached."""
+        ...
+
+    def inspect(self, exec_id: str) -> Json:
+        """ExecInspectResponse in the newest shape."""
+        ...
+
+    async def resize(self, exec_id: str, height: int, width: int) -> None:
+        """Resize its terminal; waits up to 10 s for the process."""
+        ...
+
+
+class ImageVerbs(Protocol):
+    """The verbs on images."""
+
+    def load(self, chunks: AsyncIterator[bytes], quiet: bool, platform: str) -> AsyncIterator[Json]:
+        """Yield progress messages; a failure past the first is a message with errorDetail."""
+        ...
+
+    async def list(self, every: bool, filters: dict[str, list[str]]) -> list[Json]:
+        """ImageSummary entries in the newest shape."""
+        ...
+
+    async def inspect(self, ref: str) -> Json:
+        """ImageInspect in the newest shape."""
+        ...
+
+    async def tag(self, ref: str, repo: str, tag: str) -> None:
+        """Give an image one more name."""
+        ...
+
+    async def remove(self, ref: str, force: bool, prune: bool) -> list[Json]:
+        """ImageDeleteResponseItem entries."""
+        ...
+
+
+class NetworkVerbs(Protocol):
+    """Reading networks; the predefined ones exist."""
+
+    def list(self, filters: dict[str, list[str]]) -> list[Json]:
+        """Network entries without attachments."""
+        ...
+
+    def inspect(self, ref: str) -> Json:
+        """One Network with its containers."""
+        ...
+
+
+class SystemVerbs(Protocol):
+    """The engine itself."""
+
+    experimental: bool
+
+    async def info(self) -> Json:
+        """SystemInfo in the newest shape."""
+        ...
+
+    async def version(self) -> Json:
+        """SystemVersion."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything a route may reach."""
+
+    containers: ContainerVerbs
+    execs: ExecVerbs
+    images: ImageVerbs
+    networks: NetworkVerbs
+    system: SystemVerbs
+    events: EventBus

@@ -1,0 +1,45 @@
+"""The supervisor of background work: every flow has an owner, a name, and an end that somebody sees."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+log = logging.getLogger("wherry.tasks")
+
+
+class Supervisor:
+    """Owns flows that outlive the request that began them."""
+
+    def __init__(self) -> None:
+        """Begin with no flow."""
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def spawn(self, flow: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
+        """Run a flow; its failure is logged when nobody else takes it."""
+        task = asyncio.create_task(flow, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    async def run(self, flow: Coroutine[Any, Any, T], name: str) -> T:
+        """Run a flow to its end even if the caller is cancelled (a client that hangs up)."""
+        return await asyncio.shield(self.spawn(flow, name))
+
+    async def drain(self, seconds: float) -> list[str]:
+        """Wait for all flows, then cancel the rest; returns the names of those cancelled."""
+        if not self._tasks:
+            return []
+        _, late = await asyncio.wait(self._tasks, timeout=seconds)
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late, timeout=seconds)
+        return sorted(task.get_name() for task in late)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.debug("flow %s ended with %r", task.get_name(), error)

@@ -1,0 +1,2 @@
+"""The steps of a start, a file each: acquire, and a release that works from the record alone.
+"""

@@ -1,0 +1,2 @@
+"""The process: flags, wiring, lifetime. Imports every room and is imported by none.
+"""

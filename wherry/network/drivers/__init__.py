@@ -1,0 +1,2 @@
+"""A network driver a file: options and two pure planning functions.
+"""

@@ -1,0 +1,78 @@
+"""The record of a container: frozen, whole, and all that a release may need to find what a step took."""
+
+import enum
+
+import msgspec
+
+from wherry.model.container import ContainerConfig, EndpointSettings, HostConfig, MountPoint
+
+
+class Phase(enum.Enum):
+    """Where a container is in its life; Docker's overlapping flags are a rendering (containers/render.py)."""
+
+    CREATED = "created"
+    STARTING = "starting"
+    RUNNING = "running"
+    EXITED = "exited"
+    REMOVING = "removing"
+    DEAD = "dead"
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """What a container holds in one network while it runs; stored before it is taken."""
+
+    network: str
+    network_id: str
+    endpoint_id: str
+    driver: str
+    interface: str = ""
+    host_link: str = ""
+    address: str = ""
+    prefix: int = 0
+    gateway: str = ""
+    mac: str = ""
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is known of a container. Times are nanoseconds since the epoch, 0 for never."""
+
+    id: str
+    name: str
+    created: int
+    config: ContainerConfig
+    host_config: HostConfig
+    endpoints_wished: dict[str, EndpointSettings]
+    path: str
+    args: list[str]
+    image_id: str
+    """Target digest of the image, `sha256:…`."""
+    image_manifest: str
+    """Digest of the platform's manifest."""
+    image_chain: str
+    """Chain id of the top layer: the parent of the container's snapshot."""
+    platform: str = "linux"
+    snapshotter: str = "overlayfs"
+    mounts: tuple[MountPoint, ...] = ()
+
+    phase: Phase = Phase.CREATED
+    rest: Phase = Phase.CREATED
+    """Where a failed start returns to."""
+    generation: int = 0
+    """Number of the run; rises with every start."""
+    pid: int = 0
+    exit_code: int = 0
+    error: str = ""
+    started_at: int = 0
+    finished_at: int = 0
+    started_before: bool = False
+    manually_stopped: bool = False
+    oom_killed: bool = False
+    restart_count: int = 0
+
+    sandbox_id: str = ""
+    sandbox_key: str = ""
+    endpoints: tuple[Endpoint, ...] = ()
+    network_ids: dict[str, str] = {}
+    """Network name to id as of the last start; inspect shows it after a stop."""
+    owed: tuple[str, ...] = ()
+    """Names of steps whose release failed and is still due."""
