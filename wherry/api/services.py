@@ -8,6 +8,7 @@ from wherry.base.events import EventBus
 from wherry.model.container import Created, CreateRequest, ExecRequest, ExecStart
 
 Json = dict[str, Any]
+Items = list[Json]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ class ContainerVerbs(Protocol):
         """ContainerInspectResponse in the newest shape."""
         ...
 
-    async def list(self, options: ListOptions) -> list[Json]:
+    async def list(self, options: ListOptions) -> Items:
         """ContainerSummary entries in the newest shape."""
         ...
 
@@ -152,7 +153,7 @@ class ImageVerbs(Protocol):
         """Yield progress messages; a failure past the first is a message with errorDetail."""
         ...
 
-    async def list(self, every: bool, filters: dict[str, list[str]]) -> list[Json]:
+    async def list(self, every: bool, filters: dict[str, list[str]]) -> Items:
         """ImageSummary entries in the newest shape."""
         ...
 
@@ -164,7 +165,7 @@ class ImageVerbs(Protocol):
         """Give an image one more name."""
         ...
 
-    async def remove(self, ref: str, force: bool, prune: bool) -> list[Json]:
+    async def remove(self, ref: str, force: bool, prune: bool) -> Items:
         """ImageDeleteResponseItem entries."""
         ...
 
@@ -172,7 +173,7 @@ class ImageVerbs(Protocol):
 class NetworkVerbs(Protocol):
     """Reading networks; the predefined ones exist."""
 
-    def list(self, filters: dict[str, list[str]]) -> list[Json]:
+    def list(self, filters: dict[str, list[str]]) -> Items:
         """Network entries without attachments."""
         ...
 
