@@ -43,3 +43,20 @@ class Supervisor:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.debug("flow %s ended with %r", task.get_name(), error)
+
+
+async def finish(flow: Coroutine[Any, Any, T]) -> T:
+    """Run a flow to its end though the caller is cancelled meanwhile; the cancellation is raised afterwards.
+
+    For undo: a release that was begun is never cut in two.
+    """
+    task = asyncio.ensure_future(flow)
+    cancelled = False
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled:
+        raise asyncio.CancelledError
+    return task.result()

@@ -1,12 +1,12 @@
 """The moves of a container's life and the refusals in Docker's words. Pure: frozen record in, frozen record out."""
 
 import enum
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from wherry.base.errors import Conflict, EngineError, NotModified
+from wherry.base.errors import Conflict, EngineError, NotModified, System
+from wherry.base.ids import short
 from wherry.state.record import Phase, Record
 
 
@@ -18,7 +18,6 @@ class Verb(enum.Enum):
     FAILED = "failed"
     EXIT = "exit"
     REMOVE = "remove"
-    RELEASED = "released"
     STUCK = "stuck"
 
 
@@ -28,10 +27,50 @@ MOVES: dict[tuple[Phase, Verb], Phase] = {
     (P.CREATED, V.START): P.STARTING,
     (P.EXITED, V.START): P.STARTING,
     (P.STARTING, V.STARTED): P.RUNNING,
-    (P.STARTING, V.FAILED): P.EXITED,  # replaced by record.rest: a failed first start stays created
+    (P.STARTING, V.FAILED): P.EXITED,  # or created: a failed start returns to where it came from
     (P.RUNNING, V.EXIT): P.EXITED,
     (P.CREATED, V.REMOVE): P.REMOVING,
     (P.EXITED, V.REMOVE): P.REMOVING,
     (P.DEAD, V.REMOVE): P.REMOVING,
     (P.REMOVING, V.STUCK): P.DEAD,
 }
+
+_MARKED = (Conflict, "container is marked for removal and cannot be started")
+_RUNNING = (
+    Conflict,
+    'cannot remove container "{name}": container is running: stop the container before removing or force remove',
+)
+
+REFUSALS: dict[tuple[Phase, Verb], tuple[type[EngineError], str]] = {
+    (P.STARTING, V.START): (NotModified, "container is already running"),
+    (P.RUNNING, V.START): (NotModified, "container is already running"),
+    (P.REMOVING, V.START): _MARKED,
+    (P.DEAD, V.START): _MARKED,
+    (P.STARTING, V.REMOVE): _RUNNING,
+    (P.RUNNING, V.REMOVE): _RUNNING,
+    (P.REMOVING, V.REMOVE): (Conflict, "removal of container {name} is already in progress"),
+}
+
+
+def check(rec: Record, verb: Verb) -> None:
+    """Raise the refusal of a verb in this phase; System when nobody should have asked."""
+    key = (rec.phase, verb)
+    if key in MOVES:
+        return
+    kind, text = REFUSALS.get(key, (System, "container {id} cannot {verb} while it is {phase}: this is an engine bug"))
+    raise kind(text.format(name=rec.name, id=short(rec.id), verb=verb.value, phase=rec.phase.value))
+
+
+def move(rec: Record, verb: Verb, **facts: Any) -> Record:
+    """Return the record after a verb, with the facts that came with it; raises as `check`."""
+    check(rec, verb)
+    changes: dict[str, Any] = {"phase": MOVES[rec.phase, verb]}
+    if verb is V.START:
+        changes |= {"rest": rec.phase, "generation": rec.generation + 1}
+    elif verb is V.STARTED:
+        changes |= {"exit_code": 0, "error": "", "oom_killed": False, "started_before": True}
+    elif verb is V.FAILED:
+        changes |= {"phase": rec.rest, "pid": 0}
+    elif verb is V.EXIT:
+        changes["pid"] = 0
+    return msgspec.structs.replace(rec, **(changes | facts))

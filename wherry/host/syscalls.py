@@ -1,0 +1,48 @@
+"""System calls that the standard library lacks, by ctypes; errno becomes OSError with the object's name."""
+
+import ctypes
+import os
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.mount.argtypes = (ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p)
+_libc.umount2.argtypes = (ctypes.c_char_p, ctypes.c_int)
+_libc.syscall.restype = ctypes.c_long
+
+SYS_OPENAT2 = 437
+"""The same number on every architecture (asm-generic/unistd.h)."""
+
+RESOLVE_NO_MAGICLINKS = 0x02
+RESOLVE_IN_ROOT = 0x10
+
+
+class OpenHow(ctypes.Structure):
+    """struct open_how of openat2(2)."""
+
+    _fields_ = [("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64)]
+
+
+def _fail(name: str) -> OSError:
+    number = ctypes.get_errno()
+    return OSError(number, os.strerror(number), name)
+
+
+def mount(source: str, target: str, fstype: str, flags: int, data: str) -> None:
+    """mount(2)."""
+    arguments = (os.fsencode(source), os.fsencode(target), fstype.encode(), flags, os.fsencode(data))
+    if _libc.mount(*arguments) != 0:
+        raise _fail(target)
+
+
+def umount2(target: str, flags: int) -> None:
+    """umount2(2)."""
+    if _libc.umount2(os.fsencode(target), flags) != 0:
+        raise _fail(target)
+
+
+def openat2(directory: int, path: str, flags: int, mode: int, resolve: int) -> int:
+    """openat2(2), Linux 5.6."""
+    how = OpenHow(flags | os.O_CLOEXEC, mode, resolve)
+    fd = _libc.syscall(SYS_OPENAT2, directory, os.fsencode(path), ctypes.byref(how), ctypes.sizeof(how))
+    if fd < 0:
+        raise _fail(path)
+    return int(fd)

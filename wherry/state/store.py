@@ -1,0 +1,182 @@
+"""Records on disk and in memory: SQLite with one writer thread, one transaction per change; readers take no lock.
+
+A record in memory is replaced after its transaction has committed, in commit order. `durable` writes reach the disk
+before they return (`synchronous=FULL`): the moves that precede an effect on the kernel; the others survive the death
+of the process, not a power cut (https://www.sqlite.org/pragma.html#pragma_synchronous).
+"""
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from wherry.base.errors import Conflict, InvalidParameter, NotFound
+from wherry.base.faults import Faults
+from wherry.state import machine, migrations
+from wherry.state.record import Record
+
+DURABLE = frozenset({machine.Verb.START, machine.Verb.REMOVE})
+
+
+class Slot:
+    """The one writer of one container while its lock is held."""
+
+    def __init__(self, store: "Store", rec: Record) -> None:
+        """Take the record as it is under the lock."""
+        self._store = store
+        self.rec = rec
+
+    async def move(self, verb: machine.Verb, **facts: Any) -> Record:
+        """Make a move, on disk before it returns; raises the refusals of the machine."""
+        after = machine.move(self.rec, verb, **facts)
+        self._store.faults.at(f"move.{verb.value}.before")
+        self.rec = await self._store.put(after, durable=verb in DURABLE)
+        self._store.faults.at(f"move.{verb.value}.after")
+        return self.rec
+
+    async def save(self, **changes: Any) -> Record:
+        """Store facts that are no move."""
+        self.rec = await self._store.put(msgspec.structs.replace(self.rec, **changes), durable=False)
+        return self.rec
+
+    async def forget(self) -> None:
+        """Delete the record; its name is free again."""
+        await self._store.delete(self.rec)
+
+
+class Store:
+    """All containers of this engine."""
+
+    def __init__(self, path: str, faults: Faults) -> None:
+        """Name the database file; `open` reads it."""
+        self.faults = faults
+        self._path = path
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+        self._database: sqlite3.Connection | None = None
+        self._records: dict[str, Record] = {}
+        self._names: dict[str, str] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._encode = msgspec.json.Encoder().encode
+
+    async def open(self) -> None:
+        """Open or make the database and read every record; System when its schema is newer than this engine."""
+        for rec in await self._on_writer(self._open):
+            self._remember(rec)
+
+    async def close(self) -> None:
+        """End the writer after its last transaction."""
+        await self._on_writer(self._close)
+        self._writer.shutdown(wait=False)
+
+    def by_id(self, ident: str) -> Record | None:
+        """Return the record with exactly this id."""
+        return self._records.get(ident)
+
+    def all(self) -> list[Record]:
+        """Return every record, in no order."""
+        return list(self._records.values())
+
+    def get(self, ref: str) -> Record:
+        """Find by id, name, or unique id prefix (start.md 1.5); NotFound, InvalidParameter in Docker's words."""
+        if not ref:
+            raise InvalidParameter('invalid name or ID supplied: ""')
+        ident = ref if ref in self._records else self._names.get(ref.removeprefix("/"))
+        if ident is None:
+            matches = [known for known in self._records if known.startswith(ref)]
+            if len(matches) > 1:
+                raise InvalidParameter(f"multiple IDs found with provided prefix: {ref}")
+            if not matches:
+                raise NotFound(f"No such container: {ref}")
+            ident = matches[0]
+        return self._records[ident]
+
+    async def insert(self, rec: Record) -> None:
+        """Store a new container; Conflict in Docker's words when its name is taken."""
+        holder = self._names.setdefault(rec.name, rec.id)
+        if holder != rec.id:
+            raise Conflict(
+                f'Conflict. The container name "/{rec.name}" is already in use by container "{holder}". '
+                "You have to remove (or rename) that container to be able to reuse that name."
+            )
+        try:
+            await self.put(rec, durable=True)
+        except BaseException:
+            if rec.id not in self._records:
+                del self._names[rec.name]
+            raise
+
+    @contextlib.asynccontextmanager
+    async def exclusive(self, ident: str) -> AsyncIterator[Slot]:
+        """Hold the one writer's place of a container; NotFound when it went away meanwhile. Readers never wait."""
+        lock = self._locks.setdefault(ident, asyncio.Lock())
+        async with lock:
+            rec = self._records.get(ident)
+            if rec is None:
+                raise NotFound(f"No such container: {ident}")
+            yield Slot(self, rec)
+
+    async def put(self, rec: Record, durable: bool) -> Record:
+        """Write one record in one transaction and show it to readers; what was begun is never cut in two."""
+        await self._on_writer(self._write, rec, self._encode(rec), durable, then=lambda: self._remember(rec))
+        return rec
+
+    async def delete(self, rec: Record) -> None:
+        """Delete one record."""
+        await self._on_writer(self._erase, rec.id, then=lambda: self._forget(rec))
+
+    async def _on_writer(self, function: Callable[..., Any], *args: Any, then: Callable[[], None] | None = None) -> Any:
+        future = asyncio.get_running_loop().run_in_executor(self._writer, partial(function, *args))
+        if then is not None:
+            future.add_done_callback(lambda done: None if done.cancelled() or done.exception() else then())
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            await asyncio.wait([future])
+            raise
+
+    def _remember(self, rec: Record) -> None:
+        before = self._records.get(rec.id)
+        if before is not None and before.name != rec.name:
+            self._names.pop(before.name, None)
+        self._records[rec.id] = rec
+        self._names[rec.name] = rec.id
+
+    def _forget(self, rec: Record) -> None:
+        self._records.pop(rec.id, None)
+        self._names.pop(rec.name, None)
+        self._locks.pop(rec.id, None)
+
+    # The rest runs in the writer thread.
+
+    def _open(self) -> list[Record]:
+        self._database = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        self._database.execute("PRAGMA journal_mode=WAL")
+        migrations.migrate(self._database, self._path)
+        decoder = msgspec.json.Decoder(Record)
+        return [decoder.decode(body) for (body,) in self._database.execute("SELECT body FROM containers")]
+
+    def _close(self) -> None:
+        if self._database is not None:
+            self._database.close()
+
+    def _connection(self) -> sqlite3.Connection:
+        if self._database is None:
+            raise RuntimeError("the store is used before open()")
+        return self._database
+
+    def _write(self, rec: Record, body: bytes, durable: bool) -> None:
+        database = self._connection()
+        database.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+        database.execute(
+            "INSERT INTO containers (id, name, body) VALUES (?, ?, ?) "
+            "ON CONFLICT (id) DO UPDATE SET name = excluded.name, body = excluded.body",
+            (rec.id, rec.name, body),
+        )
+
+    def _erase(self, ident: str) -> None:
+        self._connection().execute("DELETE FROM containers WHERE id = ?", (ident,))
