@@ -1,10 +1,15 @@
 """Locks that end with their last holder: flock(2) on an open file description that children may share."""
 
+import asyncio
 import errno
 import fcntl
 import os
+import time
 
 from wherry.base.errors import Conflict
+
+WAIT_SECONDS = 10.0
+RETRY_SECONDS = 0.02
 
 
 def take(path: str, what: str) -> int:
@@ -26,3 +31,18 @@ def take(path: str, what: str) -> int:
     os.ftruncate(fd, 0)
     os.pwrite(fd, str(os.getpid()).encode(), 0)
     return fd
+
+
+async def wait(path: str, what: str, seconds: float = WAIT_SECONDS) -> int:
+    """Take the lock as soon as its last holder ends; Conflict names the holder after `seconds`.
+
+    The holders are the helpers of an engine that has just died: flock has no deadline of its own, hence the retries.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return take(path, what)
+        except Conflict:
+            if time.monotonic() >= deadline:
+                raise
+        await asyncio.sleep(RETRY_SECONDS)

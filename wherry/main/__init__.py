@@ -1,2 +1,1 @@
-"""The process: flags, wiring, lifetime. Imports every room and is imported by none.
-"""
+"""The process: flags, wiring, lifetime. Imports every room and is imported by none."""

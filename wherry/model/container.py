@@ -175,7 +175,7 @@ class HostConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     auto_remove: bool = False
     volume_driver: str = ""
     volumes_from: list[str] | None = None
-    console_size: list[int] = [0, 0]
+    console_size: list[int] = field(default_factory=lambda: [0, 0])
     annotations: dict[str, str] | None = None
     cap_add: list[str] | None = None
     cap_drop: list[str] | None = None

@@ -1,2 +1,1 @@
-"""Endpoint families, a file each, found by walking this folder.
-"""
+"""Endpoint families, a file each, found by walking this folder."""

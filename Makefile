@@ -1,0 +1,61 @@
+# Every target says in `make help` what it does. The variables are where `make run` puts its engine.
+SHELL     := /bin/bash
+PYTHON    ?= python3
+DATA_ROOT ?= /var/lib/wherry
+EXEC_ROOT ?= /run/wherry
+FLAGS     ?=
+PREFIX    ?= /opt/wherry
+BIN       := .venv/bin
+STAMP     := .venv/.made-from
+
+export PYTHON DATA_ROOT EXEC_ROOT FLAGS PREFIX
+
+.DEFAULT_GOAL := help
+.PHONY: help deps venv run stop check test wheel lock install uninstall clean
+
+help: ## Show this
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "Variables: DATA_ROOT=$(DATA_ROOT) EXEC_ROOT=$(EXEC_ROOT) FLAGS='wherryd flags' PREFIX=$(PREFIX) PURGE=1"
+
+deps: ## Install the Debian packages that are missing (root)
+	@scripts/deps
+
+venv: $(STAMP) ## Make .venv with the locked dependencies, wherryd and wherry
+	@:
+
+$(STAMP): requirements.lock pyproject.toml scripts/venv
+	@scripts/venv .venv requirements.lock
+	@touch $@
+
+run: deps venv ## Start the engine if it is not up, run a first container, show its output (root)
+	@scripts/run
+
+stop: ## End the engine that `make run` started (root)
+	@scripts/stop
+
+check: venv ## Lint, types, repository tests, unit tests: no root, under a minute
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/pytest tests/repo tests/unit -n 2
+
+test: deps venv check ## Run every test; the real ones need root
+	@scripts/need-root "make test"
+	@$(BIN)/pytest tests --ignore tests/repo --ignore tests/unit
+
+wheel: venv ## Build the wheel into dist/
+	@rm -rf build dist
+	@$(BIN)/python -m build --wheel --no-isolation --outdir dist . >/dev/null
+	@ls dist/*.whl
+
+lock: venv ## Write the lock files anew from pyproject.toml
+	@scripts/lock
+
+install: deps wheel ## Install below PREFIX, with units for systemd (root)
+	@scripts/install
+
+uninstall: ## Remove what install made; data stays unless PURGE=1 (root)
+	@scripts/uninstall
+
+clean: ## Remove .venv and everything that was built
+	@rm -rf .venv build dist wherry.egg-info .mypy_cache .ruff_cache

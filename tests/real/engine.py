@@ -1,0 +1,116 @@
+"""A wherryd in a box, driven by the docker CLI and by docker-py."""
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import docker
+
+from tests.real.box import Box
+
+WHERRYD = str(Path(sys.executable).with_name("wherryd"))
+BOOT_SECONDS = 60
+
+
+class Engine:
+    """One engine with roots of its own below the box's directory."""
+
+    def __init__(self, box: Box, name: str = "e", *flags: str) -> None:
+        self.box = box
+        self.root = box.directory / name
+        self.data, self.exec = self.root / "data", self.root / "exec"
+        self.socket = self.root / "docker.sock"
+        self.log = self.root / "wherryd.log"
+        self.flags = list(flags)
+        self.root.mkdir(exist_ok=True)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def host(self) -> str:
+        return f"unix://{self.socket}"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self, *flags: str, faults: str = "", wait: bool = True) -> "Engine":
+        """Start the daemon and wait for its READY=1."""
+        command = [
+            WHERRYD, "--data-root", str(self.data), "--exec-root", str(self.exec), "-p", str(self.root / "pid"),
+            "-H", self.host, "--debug", *self.flags, *flags,
+        ]  # fmt: skip
+        self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        address = self.root / "notify.sock"
+        address.unlink(missing_ok=True)
+        self._notify.bind(str(address))
+        environment = {"PATH": os.environ["PATH"], "WHERRY_FAULTS": faults, "NOTIFY_SOCKET": str(address)}
+        with open(self.log, "ab") as log:
+            self._process = subprocess.Popen(
+                self.box.enter(*command), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment
+            )
+        if wait:
+            self.wait_ready()
+        return self
+
+    def wait_ready(self) -> None:
+        """Wait until the daemon says that it is ready; its log is the message when it ends instead."""
+        with os.fdopen(os.pidfd_open(self.pid)) as gone, self._notify:
+            while True:
+                ready, _, _ = select.select([self._notify, gone], [], [], BOOT_SECONDS)
+                if self._notify in ready:
+                    if self._notify.recv(4096).startswith(b"READY=1"):
+                        return
+                    continue
+                raise AssertionError(f"wherryd is not ready: {'it ended' if ready else 'too late'}\n{self.tail()}")
+
+    def tail(self, lines: int = 60) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    def kill(self) -> None:
+        """kill -9 the daemon and wait until it is gone."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+
+    def wait_end(self, seconds: float = 60) -> int:
+        """Wait until the daemon has ended by itself."""
+        assert self._process is not None
+        return self._process.wait(timeout=seconds)
+
+    def stop(self) -> int:
+        """SIGTERM and wait for the end."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(timeout=60)
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def docker(self, *arguments: str, stdin: bytes | None = None, timeout: float = 60) -> "subprocess.CompletedProcess[bytes]":
+        """Run the docker CLI against this engine."""
+        environment = {"PATH": os.environ["PATH"], "DOCKER_HOST": self.host, "HOME": str(self.root)}
+        return subprocess.run(
+            ["docker", *arguments], input=stdin, capture_output=True, timeout=timeout, env=environment,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+        )  # fmt: skip
+
+    def ok(self, *arguments: str, stdin: bytes | None = None) -> str:
+        """Run the docker CLI, which must succeed; returns its stripped output."""
+        done = self.docker(*arguments, stdin=stdin)
+        assert done.returncode == 0, f"docker {arguments}: {done.returncode}\n{done.stderr.decode()}\n{self.tail(30)}"
+        return done.stdout.decode().strip()
+
+    def inspect(self, ref: str) -> dict[str, Any]:
+        return json.loads(self.ok("inspect", ref))[0]
+
+    def client(self) -> docker.DockerClient:
+        return docker.DockerClient(base_url=self.host, version="auto", timeout=60)
+

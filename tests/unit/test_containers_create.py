@@ -1,0 +1,468 @@
+"""Creating: the merge with the image, what is stored, the names, and that a failure leaves nothing."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wherry.base.errors import Conflict, EngineError, InvalidParameter, NotFound, System, Unimplemented
+from wherry.base.events import EventBus
+from wherry.base.faults import Faults
+from wherry.containers.create import Create, check_request, prepare
+from wherry.containers.defaults import Defaults, Kernel, merge_image
+from wherry.containers.news import News
+from wherry.containers.platforms import check_platform, parse_platform
+from wherry.containers.unsupported import HEALTH_WARNING
+from wherry.containers.wishes import DEPRECATED_MAC
+from wherry.model.container import (
+    ContainerConfig,
+    CreateRequest,
+    EndpointIPAMConfig,
+    EndpointSettings,
+    HealthConfig,
+    HostConfig,
+    LogConfig,
+    Mount,
+    NetworkingConfig,
+)
+from wherry.model.image import Descriptor, ImageConfig, Platform
+from wherry.state.record import Record
+from wherry.state.store import Store
+
+NOW = (1, 51)
+MAC = "02:42:ac:11:00:02"
+HOST = Platform(os="linux", architecture="amd64")
+DEFAULTS = Defaults(
+    kernel=Kernel(cgroup_version=1, oom_kill_disable=True),
+    host_name="boathouse",
+    log_options={"max-size": "1m"},
+    masked_paths=("/proc/kcore",),
+    readonly_paths=("/proc/sys",),
+)
+
+
+@dataclass(frozen=True)
+class FakeImage:
+    config: ImageConfig = ImageConfig(os="linux", architecture="amd64", config={"Cmd": ["sh"]})
+    target: Descriptor = Descriptor(digest="sha256:" + "a" * 64)
+    manifest_digest: str = "sha256:" + "b" * 64
+    chain_id: str = "sha256:" + "c" * 64
+
+
+def image(**config: Any) -> FakeImage:
+    return FakeImage(ImageConfig(os="linux", architecture="amd64", config=config))
+
+
+def made(
+    request: CreateRequest,
+    found: FakeImage | None = None,
+    version: tuple[int, int] = NOW,
+    defaults: Defaults = DEFAULTS,
+) -> tuple[Record, list[str]]:
+    checked = check_request(request, version, defaults)
+    return prepare(checked, found or FakeImage(), defaults, "f" * 64, 7)
+
+
+def stored(host: HostConfig, version: tuple[int, int] = NOW, defaults: Defaults = DEFAULTS) -> HostConfig:
+    return made(CreateRequest(image="busybox", host_config=host), version=version, defaults=defaults)[0].host_config
+
+
+def test_an_empty_request_has_no_config() -> None:
+    with pytest.raises(InvalidParameter, match="^config cannot be empty in order to create a container$"):
+        check_request(CreateRequest(), NOW, DEFAULTS)
+
+
+def test_a_container_without_command_is_refused() -> None:
+    with pytest.raises(InvalidParameter, match="^no command specified$"):
+        made(CreateRequest(image="busybox"), image())
+
+
+def test_silence_is_filled_with_defaults() -> None:
+    host = stored(HostConfig())
+    assert host.log_config == LogConfig(type="json-file", config={"max-size": "1m"})
+    assert (host.network_mode, host.ipc_mode, host.cgroupns_mode, host.runtime) == ("bridge", "private", "host", "runc")
+    assert (host.shm_size, host.restart_policy.name, host.port_bindings) == (64 << 20, "no", {})
+    assert (host.masked_paths, host.readonly_paths) == (["/proc/kcore"], ["/proc/sys"])
+    assert (host.oom_kill_disable, host.pids_limit, host.binds, host.security_opt) == (False, None, None, None)
+
+
+def test_null_and_empty_stay_apart() -> None:
+    host = stored(HostConfig(dns=[], cap_add=None, masked_paths=[], devices=[]))
+    assert (host.dns, host.cap_add, host.masked_paths, host.devices) == ([], None, [], [])
+
+
+@pytest.mark.parametrize(("version", "mode"), [((1, 39), "shareable"), ((1, 40), "private")])
+def test_old_clients_share_ipc(version: tuple[int, int], mode: str) -> None:
+    assert stored(HostConfig(), version).ipc_mode == mode
+
+
+def test_cgroup_v2_has_a_namespace_of_its_own() -> None:
+    assert stored(HostConfig(), defaults=Defaults(kernel=Kernel(cgroup_version=2))).cgroupns_mode == "private"
+
+
+def test_privileged_is_neither_masked_nor_labelled() -> None:
+    host = stored(HostConfig(privileged=True))
+    assert (host.masked_paths, host.readonly_paths, host.security_opt) == (None, None, ["label=disable"])
+    kept = stored(HostConfig(pid_mode="host", security_opt=["label:disable"]))
+    assert kept.security_opt == ["label:disable"]
+
+
+def test_swap_is_twice_the_memory_unless_said() -> None:
+    assert stored(HostConfig(memory=10**8)).memory_swap == 2 * 10**8
+    assert stored(HostConfig(memory=10**8, memory_swap=-1)).memory_swap == -1
+
+
+def test_options_of_the_daemon_are_for_its_own_driver() -> None:
+    assert stored(HostConfig(log_config=LogConfig(type="none"))).log_config == LogConfig(type="none", config={})
+    merged = stored(HostConfig(log_config=LogConfig(config={"max-size": "2m", "max-file": "3"})))
+    assert merged.log_config.config == {"max-size": "2m", "max-file": "3"}
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (LogConfig(type="parrot"), "logger: no log driver named 'parrot' is registered"),
+        (LogConfig(config={"a": "b"}), "unknown log opt 'a' for json-file log driver"),
+    ],
+)
+def test_a_bad_log_configuration_is_refused(config: LogConfig, words: str) -> None:
+    with pytest.raises(InvalidParameter) as raised:
+        stored(HostConfig(log_config=config))
+    assert str(raised.value) == words
+
+
+@pytest.mark.parametrize(
+    ("asked", "theirs", "entrypoint", "cmd"),
+    [
+        ((None, None), (["e"], ["c"]), ["e"], ["c"]),
+        ((None, ["x"]), (["e"], ["c"]), ["e"], ["x"]),
+        (([], None), (["e"], ["c"]), [], ["c"]),
+        ((["x"], None), (["e"], ["c"]), ["x"], None),
+        (([""], None), (["e"], ["c"]), None, None),
+        (([""], ["x"]), (["e"], ["c"]), None, ["x"]),
+        ((None, []), (None, ["c"]), None, ["c"]),
+    ],
+)
+def test_entrypoint_and_command_merge(
+    asked: tuple[list[str] | None, list[str] | None],
+    theirs: tuple[list[str], list[str]],
+    entrypoint: list[str] | None,
+    cmd: list[str] | None,
+) -> None:
+    merged = merge_image(
+        ContainerConfig(entrypoint=asked[0], cmd=asked[1]), {"Entrypoint": theirs[0], "Cmd": theirs[1]}
+    )
+    assert (merged.entrypoint, merged.cmd) == (entrypoint, cmd)
+
+
+def test_the_image_fills_what_is_silent() -> None:
+    merged = merge_image(
+        ContainerConfig(env=["A", "B=ours"], labels={"k": "ours"}, exposed_ports={"81": {}}),
+        {
+            "User": "root",
+            "WorkingDir": "/wd",
+            "StopSignal": "SIGUSR1",
+            "Env": ["A=1", "B=2", "C=3"],
+            "Labels": {"k": "theirs", "l": "theirs"},
+            "ExposedPorts": {"80/tcp": {}},
+            "Volumes": {"/v": {}},
+            "Healthcheck": {"Test": ["CMD", "true"], "Retries": 3},
+            "Shell": ["/bin/ash"],
+            "Hostname": None,
+        },
+    )
+    assert (merged.user, merged.working_dir, merged.stop_signal) == ("root", "/wd", "SIGUSR1")
+    assert merged.env == ["A", "B=ours", "C=3"]
+    assert merged.labels == {"k": "ours", "l": "theirs"}
+    assert (merged.exposed_ports, merged.volumes) == ({"80/tcp": {}, "81/tcp": {}}, {"/v": {}})
+    assert (merged.healthcheck, merged.shell) == (HealthConfig(test=["CMD", "true"], retries=3), None)
+
+
+def test_nothing_from_an_image_without_config() -> None:
+    merged = merge_image(ContainerConfig(image="scratch", cmd=["x"]), None)
+    assert (merged.labels, merged.env, merged.volumes, merged.exposed_ports) == ({}, None, None, None)
+
+
+def test_zero_fields_of_a_health_check_are_inherited() -> None:
+    ours = ContainerConfig(healthcheck=HealthConfig(test=["NONE"], retries=2))
+    merged = merge_image(ours, {"Healthcheck": {"Test": ["CMD", "true"], "Interval": 10**9, "Retries": 5}})
+    assert merged.healthcheck == HealthConfig(test=["NONE"], interval=10**9, retries=2)
+
+
+@pytest.mark.parametrize("config", [{"Cmd": 5}, {"ExposedPorts": {"x": {}}}, {"StopSignal": "SIGNONE"}])
+def test_a_malformed_image_is_named(config: dict[str, Any]) -> None:
+    with pytest.raises(InvalidParameter, match="^image busybox has a malformed config: .*; build or load it again$"):
+        merge_image(ContainerConfig(image="busybox"), config)
+
+
+def test_the_check_of_an_image_is_kept_and_warned_of() -> None:
+    rec, warnings = made(CreateRequest(image="busybox"), image(Cmd=["sh"], Healthcheck={"Test": ["CMD", "true"]}))
+    assert rec.config.healthcheck == HealthConfig(test=["CMD", "true"])
+    assert warnings == [HEALTH_WARNING]
+
+
+def test_the_hostname_is_the_short_id_or_the_hosts() -> None:
+    assert made(CreateRequest(image="busybox"))[0].config.hostname == "f" * 12
+    shared = CreateRequest(image="busybox", host_config=HostConfig(network_mode="host"))
+    assert made(shared)[0].config.hostname == "boathouse"
+
+
+def test_the_working_directory_is_cleaned() -> None:
+    assert made(CreateRequest(image="busybox", working_dir="/a/../b/"))[0].config.working_dir == "/b"
+
+
+def wished(version: tuple[int, int] = NOW, mac: str = "", mode: str = "", **endpoints: EndpointSettings | None) -> Any:
+    request = CreateRequest(
+        image="busybox",
+        mac_address=mac,
+        host_config=HostConfig(network_mode=mode),
+        networking_config=NetworkingConfig(endpoints_config=dict(endpoints)),
+    )
+    rec, warnings = made(request, version=version)
+    return rec.endpoints_wished, warnings
+
+
+@pytest.mark.parametrize("mode", ["bridge", "host", "none"])
+def test_a_container_without_wishes_has_one_endpoint(mode: str) -> None:
+    assert wished(mode=mode) == ({mode: EndpointSettings()}, [])
+
+
+def test_default_is_another_word_for_bridge() -> None:
+    assert wished(default=EndpointSettings(mac_address=MAC))[0] == {"bridge": EndpointSettings(mac_address=MAC)}
+
+
+def test_the_mac_of_the_container_moves_to_its_endpoint() -> None:
+    there = {"bridge": EndpointSettings(mac_address=MAC)}
+    assert wished(mac=MAC) == (there, [DEPRECATED_MAC])
+    assert wished((1, 43), mac=MAC) == (there, [])
+    assert wished((1, 43), bridge=EndpointSettings(mac_address=MAC)) == ({"bridge": EndpointSettings()}, [])
+    assert wished(mac=MAC, mode="host") == ({"host": EndpointSettings()}, [DEPRECATED_MAC])
+
+
+@pytest.mark.parametrize(
+    ("wish", "words"),
+    [
+        ({"bridge": None}, "invalid config for network bridge: EndpointsConfig is nil"),
+        (
+            {"bridge": EndpointSettings(ipam_config=EndpointIPAMConfig(ipv4_address="x"), aliases=["a"])},
+            "invalid config for network bridge: invalid endpoint settings:\n"
+            "user-specified IP address is supported on user-defined networks only\n"
+            "network-scoped aliases are only supported for user-defined networks\n"
+            "invalid IPv4 address: x",
+        ),
+        ({"bridge": EndpointSettings(mac_address="zz")}, "invalid config for network bridge: invalid MAC address zz"),
+        (
+            {"mac": MAC, "bridge": EndpointSettings(mac_address="02:42:ac:11:00:03")},
+            "the container-wide MAC address must match the endpoint-specific MAC address for the main network, "
+            "or be left empty",
+        ),
+        (
+            {"version": (1, 43), "mac": MAC, "mode": "host"},
+            "conflicting options: mac-address and the network mode",
+        ),
+    ],
+)
+def test_a_bad_wish_is_refused(wish: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidParameter) as raised:
+        wished(**wish)
+    assert str(raised.value) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "platform"),
+    [
+        ("", None),
+        ("linux", HOST),
+        ("arm64", Platform(os="linux", architecture="arm64")),
+        ("linux/x86_64", HOST),
+        ("linux/arm/v7", Platform(os="linux", architecture="arm", variant="v7")),
+    ],
+)
+def test_a_platform_is_read(text: str, platform: Platform | None) -> None:
+    assert parse_platform(text, HOST) == platform
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("foo", '"foo": unknown operating system or architecture: invalid argument'),
+        (
+            "linux/a@b",
+            '"a@b" is an invalid component of "linux/a@b": platform specifier component must match '
+            '"^[A-Za-z0-9_.-]+$": invalid argument',
+        ),
+    ],
+)
+def test_a_bad_platform_is_refused(text: str, words: str) -> None:
+    with pytest.raises(InvalidParameter) as raised:
+        parse_platform(text, HOST)
+    assert str(raised.value) == words
+
+
+def test_an_image_of_another_platform_is_warned_of_or_refused() -> None:
+    arm = Platform(os="linux", architecture="arm64", variant="v8")
+    (warning,) = check_platform("busybox", arm, None, HOST)
+    assert warning.startswith(
+        "The requested image's platform (linux/arm64/v8) does not match the detected host platform"
+    )
+    assert check_platform("busybox", arm, Platform(os="linux", architecture="arm64"), HOST) == []
+    with pytest.raises(NotFound, match=r"does not provide the specified platform \(linux/amd64\)$"):
+        check_platform("busybox", arm, HOST, HOST)
+
+
+# The verb, with a real store and fakes of what other rooms give.
+
+
+@dataclass
+class FakeImages:
+    found: dict[str, FakeImage] = field(default_factory=lambda: {"busybox": FakeImage()})
+
+    async def resolve(self, ref: str) -> FakeImage:
+        if ref not in self.found:
+            raise NotFound(f"No such image: {ref}:latest")
+        return self.found[ref]
+
+
+@dataclass
+class FakeLeases:
+    held: dict[str, dict[str, str]] = field(default_factory=dict)
+    broken: bool = False
+
+    async def create(self, ident: str, labels: dict[str, str]) -> None:
+        self.held[ident] = labels
+
+    async def delete(self, ident: str) -> None:
+        if self.broken:
+            raise System("containerd is away")
+        self.held.pop(ident, None)
+
+
+@dataclass
+class FakeVolumes:
+    made: set[str] = field(default_factory=set)
+    full: bool = False
+
+    def create(self, name: str) -> str:
+        if self.full:
+            raise System("no space left on device")
+        self.made.add(name)
+        return f"/volumes/{name}/_data"
+
+    def remove(self, name: str) -> None:
+        self.made.discard(name)
+
+
+@dataclass
+class Bench:
+    store: Store
+    bus: EventBus = field(default_factory=EventBus)
+    images: FakeImages = field(default_factory=FakeImages)
+    leases: FakeLeases = field(default_factory=FakeLeases)
+    volumes: FakeVolumes = field(default_factory=FakeVolumes)
+
+    @property
+    def create(self) -> Create:
+        return Create(
+            self.images,
+            self.store,
+            self.leases,
+            self.volumes,
+            News(self.bus),
+            DEFAULTS,
+            {"owner": "test"},
+        )
+
+    def is_clean(self) -> bool:
+        return not self.leases.held and not self.volumes.made and not self.bus.past(lambda event: True)
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    store = Store(str(tmp_path / "w.db"), Faults({}))
+    await store.open()
+    yield Bench(store)
+    await store.close()
+
+
+REQUEST = CreateRequest(image="busybox", labels={"tier": "web"})
+WITH_VOLUME = CreateRequest(image="busybox", volumes={"/v": {}})
+
+
+async def test_a_created_container_is_stored_leased_and_told_of(bench: Bench) -> None:
+    answer = await bench.create("/boat", REQUEST, "", NOW)
+    rec = bench.store.get("boat")
+    assert (answer.id, answer.warnings, rec.path, rec.image_id) == (rec.id, [], "sh", "sha256:" + "a" * 64)
+    assert bench.leases.held == {rec.id: {"owner": "test"}}
+    (event,) = bench.bus.past(lambda event: True)
+    assert (event.action, event.actor.ident) == ("create", rec.id)
+    assert event.actor.attributes == {"tier": "web", "image": "busybox", "name": "boat"}
+
+
+async def test_nameless_containers_get_names_of_their_own(bench: Bench) -> None:
+    for _ in range(20):
+        await bench.create("", REQUEST, "", NOW)
+    names = {rec.name for rec in bench.store.all()}
+    assert len(names) == 20
+    assert all("_" in name for name in names)
+
+
+async def test_anonymous_volumes_of_request_and_image_are_made(bench: Bench) -> None:
+    bench.images.found["busybox"] = image(Cmd=["sh"], Volumes={"/image": {}})
+    request = CreateRequest(image="busybox", volumes={"/v": {}}, host_config=HostConfig(binds=["/srv:/image"]))
+    await bench.create("boat", request, "", NOW)
+    bind, volume = bench.store.get("boat").mounts
+    assert (bind.type, bind.source, bind.destination) == ("bind", "/srv", "/image")
+    assert (volume.type, volume.destination, {volume.name}) == ("volume", "/v", bench.volumes.made)
+
+
+async def test_a_source_that_must_exist_is_looked_at(bench: Bench, tmp_path: Path) -> None:
+    missing = f"{tmp_path}/missing"
+    request = CreateRequest(
+        image="busybox", host_config=HostConfig(mounts=[Mount(type="bind", source=missing, target="/m")])
+    )
+    with pytest.raises(InvalidParameter, match=f"bind source path does not exist: {missing}"):
+        await bench.create("boat", request, "", NOW)
+    assert bench.is_clean()
+
+
+async def test_a_taken_name_leaves_nothing_behind(bench: Bench) -> None:
+    first = await bench.create("boat", REQUEST, "", NOW)
+    with pytest.raises(Conflict, match=rf'The container name "/boat" is already in use by container "{first.id}"'):
+        await bench.create("boat", WITH_VOLUME, "", NOW)
+    assert set(bench.leases.held) == {first.id}
+    assert not bench.volumes.made
+    assert len(bench.store.all()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "request_", "platform", "kind", "words"),
+    [
+        ("", CreateRequest(image="nope"), "", NotFound, "No such image: nope:latest"),
+        ("", CreateRequest(cmd=["x"]), "", Unimplemented, "a container without an image"),
+        ("", CreateRequest(hostname="x"), "", InvalidParameter, "no command specified"),
+        ("a/b", REQUEST, "", InvalidParameter, r"Invalid container name \(a/b\)"),
+        ("", REQUEST, "linux/arm64", NotFound, "does not provide the specified platform"),
+    ],
+)
+async def test_a_refusal_has_no_effect(
+    bench: Bench, name: str, request_: CreateRequest, platform: str, kind: type[EngineError], words: str
+) -> None:
+    with pytest.raises(kind, match=words):
+        await bench.create(name, request_, platform, NOW)
+    assert bench.is_clean()
+
+
+async def test_a_failing_volume_gives_back_the_lease(bench: Bench) -> None:
+    bench.volumes.full = True
+    with pytest.raises(System, match="no space left"):
+        await bench.create("boat", WITH_VOLUME, "", NOW)
+    assert bench.is_clean()
+
+
+async def test_a_failing_undo_never_hides_the_first_error(bench: Bench) -> None:
+    bench.volumes.full = bench.leases.broken = True
+    with pytest.raises(System, match="no space left") as raised:
+        await bench.create("boat", WITH_VOLUME, "", NOW)
+    assert "containerd is away" in raised.value.__notes__[0]

@@ -1,0 +1,99 @@
+from typing import Any
+
+import pytest
+
+from tests.unit.spec_facts import engine
+from wherry.base.errors import InvalidParameter
+from wherry.model.container import HostConfig
+from wherry.spec.cgroups import build_resources, cgroups_path
+from wherry.spec.devices import DEFAULT_RULES, parse_rule
+
+
+def group(name: str, version: int = 1, realtime: bool = False, **wanted: Any) -> Any:
+    facts = engine(cgroup_version=version, cpu_realtime=realtime)
+    return build_resources(HostConfig(**wanted), (), facts).get(name)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "cpu"),
+    [
+        ({"nano_cpus": 10_000_000}, {"quota": 1000, "period": 100_000}),
+        ({"cpu_quota": 25_000}, {"quota": 25_000}),
+        ({"cpu_period": 50_000, "cpu_quota": -1}, {"quota": -1, "period": 50_000}),
+        ({"cpu_shares": 512, "cpuset_cpus": "0", "cpuset_mems": "0"}, {"shares": 512, "cpus": "0", "mems": "0"}),
+        ({"cpu_realtime_runtime": 5}, None),
+        ({}, None),
+    ],
+)
+def test_cpu(wanted: dict[str, Any], cpu: Any) -> None:
+    assert group("cpu", **wanted) == cpu
+
+
+def test_realtime_where_the_kernel_has_it() -> None:
+    assert group("cpu", realtime=True, cpu_realtime_runtime=5) == {"realtimeRuntime": 5}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "memory"),
+    [
+        ({"memory": 8, "memory_swap": -1}, {"limit": 8}),
+        ({"memory": 8, "memory_swap": 16, "memory_reservation": 4}, {"limit": 8, "reservation": 4, "swap": 16}),
+        ({"memory_swappiness": 0}, {"swappiness": 0}),
+        ({"memory_swappiness": -1}, None),
+        ({"oom_kill_disable": False}, {"disableOOMKiller": False}),
+        ({}, None),
+    ],
+)
+def test_memory(wanted: dict[str, Any], memory: Any) -> None:
+    assert group("memory", **wanted) == memory
+
+
+def test_version_two_has_no_swappiness_and_no_oom_switch() -> None:
+    assert group("memory", version=2, memory_swappiness=1, oom_kill_disable=True) is None
+
+
+@pytest.mark.parametrize(("limit", "pids"), [(None, None), (0, {"limit": -1}), (-1, {"limit": -1}), (7, {"limit": 7})])
+def test_pids(limit: int | None, pids: Any) -> None:
+    assert group("pids", pids_limit=limit) == pids
+
+
+def test_block_weight() -> None:
+    assert group("blockIO", blkio_weight=500) == {"weight": 500}
+
+
+@pytest.mark.parametrize(
+    ("parent", "daemon", "driver", "path"),
+    [
+        ("", "", "cgroupfs", "/docker/x"),
+        ("", "/d", "cgroupfs", "/d/x"),
+        ("/a/../b", "/d", "cgroupfs", "/b/x"),
+        ("relative", "", "cgroupfs", "relative/x"),
+        ("", "", "systemd", "system.slice:docker:x"),
+        ("my.slice", "", "systemd", "my.slice:docker:x"),
+    ],
+)
+def test_path(parent: str, daemon: str, driver: str, path: str) -> None:
+    facts = engine(cgroup_parent=daemon, cgroup_driver=driver)
+    assert cgroups_path("x", HostConfig(cgroup_parent=parent), facts) == path
+
+
+def test_device_rules_begin_with_a_denial_and_privileged_ends_with_a_grant() -> None:
+    assert group("devices")[0] == {"allow": False, "access": "rwm"}
+    assert group("devices", privileged=True) == [*DEFAULT_RULES, {"allow": True, "access": "rwm"}]
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [("a *:* rwm", ("a", -1, -1, "rwm")), ("c 1:3 mr", ("c", 1, 3, "mr")), ("b *:3 r", ("b", -1, 3, "r"))],
+)
+def test_device_rule(text: str, numbers: tuple[str, int, int, str]) -> None:
+    rule = parse_rule(text)
+    assert rule["allow"]
+    assert (rule["type"], rule["major"], rule["minor"], rule["access"]) == numbers
+
+
+@pytest.mark.parametrize("text", ["x 1:2 r", "c 1:* rwmm", "c 1:2", "c 1:2 r\n", "c 12345678901:1 r", ""])
+def test_device_rule_refused(text: str) -> None:
+    with pytest.raises(InvalidParameter) as caught:
+        parse_rule(text)
+    assert str(caught.value) == f"invalid device cgroup rule format: '{text}'"

@@ -1,0 +1,72 @@
+"""Query parameters as Docker reads them (api-containers.md 1.5, 1.6): keys are case-sensitive, first values count."""
+
+import re
+from urllib.parse import parse_qs
+
+from wherry.base import filters
+from wherry.base.errors import InvalidParameter
+from wherry.base.units import parse_timestamp
+
+FALSE = frozenset(("", "0", "no", "false", "none"))
+INT64 = range(-(2**63), 2**63)
+UINT32 = range(2**32)
+
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2}).{0,2}")
+
+
+class Query:
+    """The parameters of one request."""
+
+    def __init__(self, text: str) -> None:
+        """Parse a query string; InvalidParameter in Go's words when an escape is broken."""
+        bad = _BAD_ESCAPE.search(text)
+        if bad is not None:
+            raise InvalidParameter(f'invalid URL escape "{bad[0]}"')
+        self._values = parse_qs(text, keep_blank_values=True, max_num_fields=1000) if text else {}
+
+    def text(self, name: str, default: str = "") -> str:
+        """Return the parameter as it is."""
+        values = self._values.get(name)
+        return values[0] if values else default
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        """Return a bool; everything but the few words for false is true, and only an absent one is the default."""
+        values = self._values.get(name)
+        return values[0].strip().lower() not in FALSE if values else default
+
+    def integer(self, name: str) -> int | None:
+        """Return an int, None when absent or empty; InvalidParameter in the words of Go's strconv."""
+        text = self.text(name)
+        if not text:
+            return None
+        if not re.fullmatch(r"[+-]?[0-9]+", text, re.ASCII):
+            raise InvalidParameter(f'strconv.Atoi: parsing "{text}": invalid syntax')
+        if len(text) > 20 or int(text) not in INT64:
+            raise InvalidParameter(f'strconv.Atoi: parsing "{text}": value out of range')
+        return int(text)
+
+    def size(self, name: str, label: str) -> int:
+        """Return a terminal's height or width: mandatory, unsigned, 32 bits; `label` names it in the error."""
+        text = self.text(name)
+        problem = "invalid syntax"
+        if re.fullmatch(r"[0-9]+", text, re.ASCII):
+            if len(text.lstrip("0")) <= 10 and int(text) in UINT32:
+                return int(text)
+            problem = "value out of range"
+        elif re.fullmatch(r"-[0-9]+", text, re.ASCII):
+            problem = "value out of range"
+        raise InvalidParameter(f'invalid {label} "{text}": {problem}')
+
+    def timestamp(self, name: str, quoted: str) -> int | None:
+        """Return nanoseconds since the epoch, None when absent or empty; `quoted` is the name as the error shows it."""
+        text = self.text(name)
+        if not text:
+            return None
+        try:
+            return parse_timestamp(text)
+        except InvalidParameter as error:
+            raise InvalidParameter(f"invalid value for {quoted}: {error}") from error
+
+    def filters(self) -> dict[str, list[str]]:
+        """Return the `filters` parameter, both of its forms; InvalidParameter `invalid filter`."""
+        return filters.parse(self.text("filters"))

@@ -1,0 +1,259 @@
+"""Creating a container: check the request, find the image, fill in what is silent, store the record.
+
+The order is Docker's, because the first failure is what the client sees (api-containers.md 3.1). `check_request` and
+`prepare` are pure; only `Create` has effects: a lease, anonymous volumes, a record.
+"""
+
+import posixpath
+import random
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from wherry.base.errors import Conflict, EngineError, InvalidParameter, Unimplemented
+from wherry.base.ids import check_name, new_id, short
+from wherry.base.offload import offload
+from wherry.containers.defaults import Defaults, Version, fill_host_config, merge_image
+from wherry.containers.names import random_names
+from wherry.containers.news import News
+from wherry.containers.platforms import check_platform, parse_platform
+from wherry.containers.unsupported import health_warnings, refuse_unsupported
+from wherry.containers.validate import check_combinations, validate
+from wherry.containers.wishes import Wishes, settle_wishes
+from wherry.model.container import (
+    ContainerConfig,
+    Created,
+    CreateRequest,
+    HostConfig,
+    NetworkingConfig,
+    RestartPolicy,
+)
+from wherry.model.image import Descriptor, ImageConfig, Platform
+from wherry.state.record import Record
+from wherry.state.store import Store
+from wherry.streams import drivers
+from wherry.volumes.mountpoints import resolve_mountpoints
+from wherry.volumes.realise import check_sources
+
+NOTHING = CreateRequest()
+
+
+class ImageFacts(Protocol):
+    """What create reads of an image (images.Image)."""
+
+    @property
+    def target(self) -> Descriptor:
+        """What the name points at: an index or a manifest."""
+        ...
+
+    @property
+    def manifest_digest(self) -> str:
+        """The manifest of this host's platform."""
+        ...
+
+    @property
+    def config(self) -> ImageConfig:
+        """The config blob."""
+        ...
+
+    @property
+    def chain_id(self) -> str:
+        """The snapshot of the top layer."""
+        ...
+
+
+class Images(Protocol):
+    """Finds images (images.ImageStore)."""
+
+    async def resolve(self, ref: str, /) -> ImageFacts:
+        """Return the image; NotFound in Docker's words."""
+        ...
+
+
+class Leases(Protocol):
+    """Holds what belongs to a container (containerd.leases.Leases)."""
+
+    async def create(self, ident: str, labels: dict[str, str], /) -> None:
+        """Take a lease without expiry."""
+        ...
+
+    async def delete(self, ident: str, /) -> None:
+        """Give it back; missing is fine."""
+        ...
+
+
+class Volumes(Protocol):
+    """Makes anonymous volumes (volumes.local.LocalVolumes); blocking."""
+
+    def create(self, name: str, /) -> str:
+        """Make the volume and return its path."""
+        ...
+
+    def remove(self, name: str, /) -> None:
+        """Remove it; missing is fine."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A request that Docker would accept and this engine can honour, before the image has a say."""
+
+    config: ContainerConfig
+    host_config: HostConfig
+    wishes: Wishes
+    version: Version
+    warnings: tuple[str, ...]
+    late_warnings: tuple[str, ...]
+    """Those of the endpoints, which Docker puts last."""
+
+
+def check_request(request: CreateRequest, version: Version, defaults: Defaults) -> Checked:
+    """Steps 3 to 12; InvalidParameter in Docker's words, Unimplemented for what is not honoured yet."""
+    config = ContainerConfig(**{name: getattr(request, name) for name in ContainerConfig.__struct_fields__})
+    if config == ContainerConfig():
+        raise InvalidParameter("config cannot be empty in order to create a container")
+    host = request.host_config or HostConfig()
+    check_combinations(config, host, defaults.kernel)
+    host, warnings = validate(_settle(host), config, defaults)
+    refuse_unsupported(request)
+    networking = request.networking_config or NetworkingConfig()
+    wishes, late = settle_wishes(config.mac_address, host.network_mode, networking, version)
+    return Checked(config, host, wishes, version, tuple(warnings), tuple(late))
+
+
+def _settle(host: HostConfig) -> HostConfig:
+    """Return the HostConfig with the words that mean a default written out."""
+    policy = host.restart_policy
+    return msgspec.structs.replace(
+        host,
+        network_mode="bridge" if host.network_mode in ("", "default") else host.network_mode,
+        restart_policy=RestartPolicy(name=policy.name or "no", maximum_retry_count=policy.maximum_retry_count),
+    )
+
+
+def prepare(
+    checked: Checked, image: ImageFacts, defaults: Defaults, ident: str, now_ns: int
+) -> tuple[Record, list[str]]:
+    """Steps 13 to 19: the record, without a name yet, and all warnings; InvalidParameter in Docker's words."""
+    host = fill_host_config(checked.host_config, defaults, checked.version)
+    config = merge_image(checked.config, image.config.config)
+    command = [*(config.entrypoint or ()), *(config.cmd or ())]
+    if not command:
+        raise InvalidParameter("no command specified")
+    drivers.validate(host.log_config.type, host.log_config.config or {})
+    config = msgspec.structs.replace(
+        config,
+        hostname=config.hostname or (defaults.host_name if host.network_mode == "host" else short(ident)),
+        working_dir=_clean(config.working_dir),
+    )
+    record = Record(
+        id=ident,
+        name="",
+        created=now_ns,
+        config=config,
+        host_config=host,
+        endpoints_wished=checked.wishes,
+        path=command[0],
+        args=command[1:],
+        image_id=image.target.digest,
+        image_manifest=image.manifest_digest,
+        image_chain=image.chain_id,
+        mounts=resolve_mountpoints(config, host, data_root=defaults.data_root),
+    )
+    return record, [*checked.warnings, *health_warnings(config.healthcheck), *checked.late_warnings]
+
+
+def _clean(path: str) -> str:
+    """Return an absolute path without `.`, `..` and doubled slashes; empty stays empty."""
+    return posixpath.normpath("/" + path.lstrip("/")) if path else ""
+
+
+class Create:
+    """The verb; its caller runs it in a task of its own, so that a client that hangs up does not cut it."""
+
+    def __init__(
+        self,
+        images: Images,
+        store: Store,
+        leases: Leases,
+        volumes: Volumes,
+        news: News,
+        defaults: Defaults,
+        labels: dict[str, str],
+    ) -> None:
+        """Take the collaborators; `labels` mark our leases for the sweep at boot."""
+        self._images = images
+        self._store = store
+        self._leases = leases
+        self._volumes = volumes
+        self._news = news
+        self._defaults = defaults
+        self._labels = labels
+        self._chance = random.Random()
+
+    async def __call__(self, name: str, request: CreateRequest, platform: str, version: Version) -> Created:
+        """Create; the first failure of Docker's order is raised, and nothing is left behind then."""
+        checked = check_request(request, version, self._defaults)
+        wanted = parse_platform(platform, self._defaults.platform)
+        image = await self._find_image(checked.config)
+        warnings = check_platform(checked.config.image, _platform_of(image), wanted, self._defaults.platform)
+        rec, said = prepare(checked, image, self._defaults, new_id(), time.time_ns())
+        given = check_name(name) if name else ""
+        await offload(check_sources, rec.mounts)
+        rec = await self._commit(rec, given)
+        self._news.container(rec, "create")
+        return Created(id=rec.id, warnings=[*warnings, *said])
+
+    async def _find_image(self, config: ContainerConfig) -> ImageFacts:
+        if config.image:
+            return await self._images.resolve(config.image)
+        if not (config.cmd or config.entrypoint):
+            raise InvalidParameter("no command specified")
+        raise Unimplemented("a container without an image (Config.Image is empty) is not supported by this engine yet")
+
+    async def _commit(self, rec: Record, name: str) -> Record:
+        """Take what the container owns from now on; a record that was stored stays, everything else is given back."""
+        try:
+            await self._leases.create(rec.id, self._labels)
+            for volume in _anonymous(rec):
+                await offload(self._volumes.create, volume)
+            return await self._insert(rec, name)
+        except BaseException as error:
+            if self._store.by_id(rec.id) is None:
+                await self._give_back(rec, error)
+            raise
+
+    async def _insert(self, rec: Record, name: str) -> Record:
+        """Store the record under its name, or under the first free one of our own."""
+        if name:
+            return await self._insert_as(rec, name)
+        for candidate in random_names(self._chance):
+            with suppress(Conflict):
+                return await self._insert_as(rec, candidate)
+        return await self._insert_as(rec, short(rec.id))
+
+    async def _insert_as(self, rec: Record, name: str) -> Record:
+        named = msgspec.structs.replace(rec, name=name)
+        await self._store.insert(named)
+        return named
+
+    async def _give_back(self, rec: Record, error: BaseException) -> None:
+        """Undo; what fails is noted on the error that the client gets, and swept at the next boot."""
+        try:
+            for volume in _anonymous(rec):
+                await offload(self._volumes.remove, volume)
+            await self._leases.delete(rec.id)
+        except EngineError as failure:
+            error.add_note(f"could not give back what container {rec.id} held: {failure}")
+
+
+def _anonymous(rec: Record) -> list[str]:
+    return [mount.name for mount in rec.mounts if mount.type == "volume"]
+
+
+def _platform_of(image: ImageFacts) -> Platform:
+    config = image.config
+    return Platform(os=config.os, architecture=config.architecture, variant=config.variant)

@@ -1,0 +1,200 @@
+"""Running one more process in a running container (api-containers.md 2.5, 3.15; start.md 5.10).
+
+The keeper owns its streams. The instance shows its exit code before the client's connection ends, since clients
+inspect right after.
+"""
+
+import asyncio
+import os
+
+import msgspec
+
+from wherry.base.errors import Conflict, DeadlineExceeded, EngineError, InvalidParameter, NotFound
+from wherry.base.offload import offload
+from wherry.base.tasks import Supervisor
+from wherry.containers.execs import Execs, Instance
+from wherry.containers.failure import RuntimeRefused, at_runtime
+from wherry.containers.hub import Hub
+from wherry.containers.layout import Layout
+from wherry.containers.news import News
+from wherry.containers.steps.rootfs import find_user
+from wherry.host.sockets import write_all
+from wherry.model.container import ExecRequest, ExecStart
+from wherry.runtimes.shim import Shim
+from wherry.spec.process import build_exec_process
+from wherry.state.record import Phase, Record
+from wherry.state.store import Store
+from wherry.streams.detach import parse_keys
+from wherry.streams.frames import frame
+from wherry.streams.keepers import AttachOptions, Keeper, Stdio
+
+WAIT_SECONDS = 3600.0
+DRAIN_SECONDS = 2.0
+WRITE_SECONDS = 10.0
+STDOUT = 1
+NOT_REACHED = 126
+"""Exit code of an exec that failed before the runtime was asked."""
+UNKNOWN_STATUS = 255
+
+
+class Processes:
+    """Starts exec processes and sees to their end."""
+
+    def __init__(self, shim: Shim, hub: Hub, news: News, supervisor: Supervisor) -> None:
+        """Take the tier, the keepers, who is told, and the owner of the watches."""
+        self._shim = shim
+        self._hub = hub
+        self._news = news
+        self._supervisor = supervisor
+
+    async def start(self, i: Instance, terminal: bool, size: list[int] | None, client: tuple[int, bytes, bytes] | None) -> None:
+        """Start an instance with a client's (fd, early, head) or without; raises the kind of its failure.
+
+        The fd is the keeper's once it is handed over, and closed when it could not be.
+        """
+        keeper = self._hub.keeper(i.rec.id)
+        i.running = True
+        try:
+            if keeper is None:
+                raise Conflict(f"container {i.rec.id} is not running")
+            stdio = await keeper.open_exec(i.id, i.request.tty, client is not None and i.request.attach_stdin)
+            if client is not None:
+                fd, early, head = client
+                client = None
+                await keeper.attach_exec(i.id, fd, head, self._wish(i, terminal, early))
+            await self._launch(i, stdio, size)
+        except BaseException as error:
+            if client is not None:
+                os.close(client[0])
+            i.exit_code = error.code if isinstance(error, RuntimeRefused) else NOT_REACHED
+            i.running = False
+            if keeper is not None:
+                await keeper.end_exec(i.id, 0)
+            raise
+        self._news.container(i.rec, f"exec_start: {i.command}", execID=i.id)
+        self._supervisor.spawn(self._watch(i, keeper), f"exec {i.id}")
+
+    async def resize(self, i: Instance, height: int, width: int) -> None:
+        """Resize the terminal of a started instance."""
+        await self._shim.resize(i.rec.id, i.id, width, height)
+
+    @staticmethod
+    def _wish(i: Instance, terminal: bool, early: bytes) -> AttachOptions:
+        return AttachOptions(
+            stdin=i.request.attach_stdin,
+            stdout=i.request.attach_stdout,
+            stderr=i.request.attach_stderr,
+            framed=not terminal,
+            detach_keys=parse_keys(i.request.detach_keys) if terminal else b"",
+            stdin_once=True,
+            early=early,
+        )
+
+    async def _launch(self, i: Instance, stdio: Stdio, size: list[int] | None) -> None:
+        template = await self._shim.process(i.rec.id)
+        request = i.request if not size else msgspec.structs.replace(i.request, console_size=size)
+        process = msgspec.json.encode(build_exec_process(template, request, i.user))
+        pipes = (stdio.stdin, stdio.stdout, stdio.stderr)
+        try:
+            await self._shim.exec(i.rec.id, i.id, process, pipes, i.request.tty)
+            i.pid = await self._shim.start(i.rec.id, i.id)
+        except EngineError as error:
+            raise at_runtime(str(error)) from error
+
+    async def _watch(self, i: Instance, keeper: Keeper) -> None:
+        i.exit_code = await self._wait(i)
+        i.running = False
+        await keeper.end_exec(i.id, DRAIN_SECONDS)
+        await self._shim.delete_process(i.rec.id, i.id)
+        self._news.container(i.rec, "exec_die", execID=i.id, exitCode=str(i.exit_code))
+
+    async def _wait(self, i: Instance) -> int:
+        while True:
+            try:
+                return (await self._shim.wait(i.rec.id, i.id, WAIT_SECONDS)).status
+            except DeadlineExceeded:
+                continue
+            except EngineError:
+                return UNKNOWN_STATUS
+
+
+class ExecSession:
+    """A checked exec that waits for its socket, or runs without one."""
+
+    def __init__(self, processes: Processes, instance: Instance, request: ExecStart) -> None:
+        """Take the instance and the body of the start request."""
+        self.tty = request.tty
+        self._processes = processes
+        self._instance = instance
+        self._size = request.console_size
+
+    async def run_detached(self) -> None:
+        """Start it without streams; raises the kind of its failure."""
+        await self._processes.start(self._instance, self.tty, self._size, None)
+
+    async def hand_over(self, fd: int, early: bytes, head: bytes) -> None:
+        """Start it on the client's socket; a failure is data on that socket, as Docker sends it."""
+        reply = os.dup(fd)
+        try:
+            await self._processes.start(self._instance, self.tty, self._size, (fd, early, head))
+        except EngineError as error:
+            text = f"{error}\r\n".encode()
+            await offload(write_all, reply, text if self.tty else frame(STDOUT, text), WRITE_SECONDS)
+        finally:
+            os.close(reply)
+
+
+class Exec:
+    """The verbs on exec instances."""
+
+    def __init__(self, store: Store, execs: Execs, processes: Processes, layout: Layout, news: News) -> None:
+        """Take the records, the instances, who starts them, the paths, and who is told."""
+        self._store = store
+        self._execs = execs
+        self._processes = processes
+        self._layout = layout
+        self._news = news
+
+    async def create(self, ref: str, request: ExecRequest) -> str:
+        """Check and keep an instance; returns its id."""
+        if not request.cmd:
+            raise InvalidParameter("No exec command specified")
+        parse_keys(request.detach_keys)
+        rec = self._running(ref)
+        user = request.user or rec.config.user
+        ids = await offload(find_user, self._layout.rootfs(rec), user, rec.host_config.group_add)
+        instance = Instance(rec, request, ids)
+        self._execs.add(instance)
+        self._news.container(rec, f"exec_create: {instance.command}", execID=instance.id)
+        return instance.id
+
+    def start(self, exec_id: str, request: ExecStart) -> ExecSession:
+        """Check now and claim the instance; the process starts with the session."""
+        instance = self._execs.get(exec_id)
+        if instance.exit_code is not None:
+            raise Conflict(f"exec command {exec_id} has already run")
+        if instance.started:
+            raise Conflict(f"exec command {exec_id} is already running")
+        self._running(instance.rec.id)
+        instance.started = True
+        return ExecSession(self._processes, instance, request)
+
+    def inspect(self, exec_id: str) -> dict[str, object]:
+        """Return ExecInspectResponse."""
+        return self._execs.inspect(exec_id)
+
+    async def resize(self, exec_id: str, height: int, width: int) -> None:
+        """Resize its terminal; InvalidParameter when it never came up."""
+        instance = self._execs.get(exec_id)
+        if not instance.running:
+            raise InvalidParameter("exec process is not started")
+        try:
+            await self._processes.resize(instance, height, width)
+        except NotFound as error:
+            raise InvalidParameter("exec process is not started") from error
+
+    def _running(self, ref: str) -> Record:
+        rec = self._store.get(ref)
+        if rec.phase is not Phase.RUNNING:
+            raise Conflict(f"container {rec.id} is not running")
+        return rec

@@ -1,0 +1,88 @@
+"""The reaction to an exit: one watch per run, told apart by its generation (start.md 6)."""
+
+import asyncio
+import logging
+import time
+
+from wherry.base.errors import DeadlineExceeded, NotFound, Unavailable
+from wherry.base.tasks import Supervisor, finish
+from wherry.containerd.tasks import Exit
+from wherry.containers.news import News
+from wherry.containers.remove import Remove
+from wherry.containers.rollback import leftovers, release_all
+from wherry.containers.steps.all import Steps
+from wherry.containers.waiters import Moment, Outcome, Waiters
+from wherry.runtimes.shim import Shim
+from wherry.state.machine import Verb
+from wherry.state.record import Phase, Record
+from wherry.state.store import Store
+
+log = logging.getLogger("wherry.exits")
+
+UNKNOWN_STATUS = 255
+"""containerd's word for an exit that nobody saw."""
+WAIT_SECONDS = 3600.0
+"""Deadline of one wait; it is asked again."""
+RETRY_SECONDS = 0.2
+RETRY_MOST = 5.0
+
+
+class Exits:
+    """Waits for the end of each run and settles it."""
+
+    def __init__(
+        self,
+        store: Store,
+        shim: Shim,
+        steps: Steps,
+        waiters: Waiters,
+        news: News,
+        remove: Remove,
+        supervisor: Supervisor,
+    ) -> None:
+        """Take the records, the tier, the steps to release, and who is told."""
+        self._store = store
+        self._shim = shim
+        self._steps = steps
+        self._waiters = waiters
+        self._news = news
+        self._remove = remove
+        self._supervisor = supervisor
+
+    def watch(self, rec: Record) -> None:
+        """Begin to wait for the end of this run."""
+        self._supervisor.spawn(self._watch(rec.id, rec.generation), f"exit of {rec.id}")
+
+    async def ended(self, ident: str, generation: int, exit: Exit) -> None:
+        """Settle the end of a run: release, store, tell, wake, and remove if asked; an older run's end is nothing."""
+        try:
+            async with self._store.exclusive(ident) as slot:
+                if slot.rec.phase is not Phase.RUNNING or slot.rec.generation != generation:
+                    return
+                owed = await finish(release_all(self._steps.all, slot.rec))
+                at = exit.at_ns or time.time_ns()
+                rec = await slot.move(Verb.EXIT, exit_code=exit.status, finished_at=at, **leftovers(owed))
+                lived = str(max(0, at - rec.started_at) // 1_000_000_000)
+                self._news.container(rec, "die", exitCode=str(rec.exit_code), execDuration=lived)
+                self._waiters.wake(ident, Moment.EXIT, Outcome(rec.exit_code))
+                if rec.host_config.auto_remove:
+                    await self._remove.under(slot, volumes=True)
+        except NotFound:
+            log.debug("container %s was removed before its exit was settled", ident)
+
+    async def _watch(self, ident: str, generation: int) -> None:
+        await self.ended(ident, generation, await self._wait(ident))
+
+    async def _wait(self, ident: str) -> Exit:
+        pause = RETRY_SECONDS
+        while True:
+            try:
+                return await self._shim.wait(ident, "", WAIT_SECONDS)
+            except NotFound:
+                return Exit(UNKNOWN_STATUS, 0)
+            except DeadlineExceeded:
+                continue
+            except Unavailable as error:
+                log.warning("container %s: containerd is away, asking again: %s", ident, error)
+                await asyncio.sleep(pause)
+                pause = min(RETRY_MOST, pause * 2)

@@ -1,0 +1,148 @@
+"""Describing one container: ContainerInspectResponse in the newest shape, with the older fields of 1.51 (api 3.8).
+
+What clients of other API versions see is cut in api/versions.py. Reads the frozen record, so it waits for nobody.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from wherry.base.units import format_time
+from wherry.containers.execs import Execs
+from wherry.containers.layout import Layout
+from wherry.containers.render import Json, mounts, networks, ports, state
+from wherry.model.container import HostConfig
+from wherry.state.record import Phase, Record
+from wherry.state.store import Store
+
+Sizes = Callable[[Record], Awaitable[tuple[int, int]]]
+"""Bytes of a container's writable layer, and of its whole root filesystem; may walk the disk."""
+
+_OMIT_HOST = ("Annotations", "Init", "Mounts", "Runtime", "StorageOpt", "Sysctls", "Tmpfs")
+_OMIT_CONFIG = (
+    "ArgsEscaped",
+    "ExposedPorts",
+    "Healthcheck",
+    "MacAddress",
+    "NetworkDisabled",
+    "Shell",
+    "StopSignal",
+    "StopTimeout",
+)
+_LEGACY_ENDPOINT = {
+    "EndpointID": "",
+    "Gateway": "",
+    "GlobalIPv6Address": "",
+    "GlobalIPv6PrefixLen": 0,
+    "IPAddress": "",
+    "IPPrefixLen": 0,
+    "IPv6Gateway": "",
+    "MacAddress": "",
+}
+"""Fields of the endpoint in the network named `bridge` that clients before 1.52 read at the top, and their zeros."""
+
+
+class Inspect:
+    """The verb."""
+
+    def __init__(self, store: Store, execs: Execs, layout: Layout, sizes: Sizes) -> None:
+        """Take the records, the exec instances, the paths, and who measures disk use."""
+        self._store = store
+        self._execs = execs
+        self._layout = layout
+        self._sizes = sizes
+
+    async def __call__(self, ref: str, size: bool) -> Json:
+        """Return the description; NotFound and InvalidParameter in Docker's words."""
+        rec = self._store.get(ref)
+        measured = await self._sizes(rec) if size else None
+        return describe(rec, self._execs.of(rec.id), self._layout, measured)
+
+
+def describe(rec: Record, execs: list[str], layout: Layout, sizes: tuple[int, int] | None) -> Json:
+    """Return the description of a record; pure. `sizes` are the writable layer and the root filesystem."""
+    shown = {
+        "Id": rec.id,
+        "Created": format_time(rec.created),
+        "Path": rec.path,
+        "Args": rec.args,
+        "State": state(rec),
+        "Image": rec.image_id,
+        **_paths(rec, layout),
+        "Name": f"/{rec.name}",
+        "RestartCount": rec.restart_count,
+        "Driver": rec.snapshotter,
+        "Platform": rec.platform,
+        "MountLabel": "",
+        "ProcessLabel": "",
+        "AppArmorProfile": "",
+        "ExecIDs": execs or None,
+        "HostConfig": host_config(rec.host_config),
+        "GraphDriver": {"Data": None, "Name": rec.snapshotter},
+        "Mounts": mounts(rec),
+        "Config": config(rec),
+        "NetworkSettings": network_settings(rec),
+    }
+    if sizes is not None:
+        shown["SizeRw"], shown["SizeRootFs"] = sizes
+    return shown
+
+
+def _paths(rec: Record, layout: Layout) -> Json:
+    """Return the host paths of the container's files; none exists before the first start."""
+    started = rec.generation > 0
+    directory = layout.directory(rec.id)
+    logs = started and rec.host_config.log_config.type == "json-file"
+    return {
+        "ResolvConfPath": f"{directory}/resolv.conf" if started else "",
+        "HostnamePath": f"{directory}/hostname" if started else "",
+        "HostsPath": f"{directory}/hosts" if started else "",
+        "LogPath": layout.log(rec.id) if logs else "",
+    }
+
+
+def host_config(host: HostConfig) -> Json:
+    """Return HostConfig as inspect shows it: as stored, some keys left out when empty."""
+    return _without_empty(msgspec.to_builtins(host), _OMIT_HOST)
+
+
+def config(rec: Record) -> Json:
+    """Return Config as inspect shows it; its MacAddress is the one that the main network's endpoint was asked for."""
+    shown: Json = msgspec.to_builtins(rec.config)
+    main = rec.endpoints_wished.get(rec.host_config.network_mode)
+    shown["MacAddress"] = main.mac_address if main is not None else ""
+    health = shown["Healthcheck"]
+    if health is not None:
+        shown["Healthcheck"] = {key: value for key, value in health.items() if value}
+    return _without_empty(shown, _OMIT_CONFIG)
+
+
+def _without_empty(shown: Json, keys: tuple[str, ...]) -> Json:
+    """Leave out the keys whose value is empty; a false or a zero that was sent is not empty."""
+    return {key: value for key, value in shown.items() if key not in keys or not _is_empty(key, value)}
+
+
+def _is_empty(key: str, value: Any) -> bool:
+    # Init and StopTimeout are pointers in Docker's API: false and 0 are values there
+    return value is None if key in ("Init", "StopTimeout") else not value
+
+
+def network_settings(rec: Record) -> Json:
+    """Return NetworkSettings, with the endpoint of `bridge` once more at the top for clients before 1.52."""
+    found = networks(rec)
+    bridge = found.get("bridge", {})
+    running = rec.phase is Phase.RUNNING
+    return {
+        "Bridge": "",
+        "SandboxID": rec.sandbox_id if running else "",
+        "SandboxKey": rec.sandbox_key if running else "",
+        "Ports": ports(rec),
+        "HairpinMode": False,
+        "LinkLocalIPv6Address": "",
+        "LinkLocalIPv6PrefixLen": 0,
+        "SecondaryIPAddresses": None,
+        "SecondaryIPv6Addresses": None,
+        **{key: bridge.get(key, zero) for key, zero in _LEGACY_ENDPOINT.items()},
+        "Networks": found,
+    }

@@ -1,0 +1,62 @@
+"""Signals: kill, and the hard kill that removal and the end of stop's grace use (start.md 7.2, 7.3)."""
+
+import asyncio
+import signal as signals
+
+from wherry.base.errors import Conflict, DeadlineExceeded, EngineError, InvalidParameter, NotFound
+from wherry.base.signals import parse_signal
+from wherry.containers.news import News
+from wherry.containers.waiters import Moment, Waiters
+from wherry.runtimes.shim import Shim
+from wherry.state.record import Phase, Record
+from wherry.state.store import Store
+
+KILL_SECONDS = 12.0
+"""How long the exit of a killed container may take to be settled."""
+
+
+class Kill:
+    """Sends signals to the first process of a container."""
+
+    def __init__(self, store: Store, shim: Shim, waiters: Waiters, news: News) -> None:
+        """Take the records, the tier, and who is told."""
+        self._store = store
+        self._shim = shim
+        self._waiters = waiters
+        self._news = news
+
+    async def __call__(self, ref: str, signal: str) -> None:
+        """The verb: SIGKILL (or no signal) waits for the exit, any other is only delivered."""
+        try:
+            number = parse_signal(signal) if signal else signals.SIGKILL
+            if number > signals.SIGRTMAX:
+                raise InvalidParameter(f"the linux daemon does not support signal {number}")
+            rec = self._store.get(ref)
+            if rec.phase is not Phase.RUNNING:
+                raise Conflict(f"container {rec.id} is not running")
+            if number == signals.SIGKILL:
+                await self.hard(rec)
+            else:
+                await self.send(rec, number)
+        except EngineError as error:
+            raise type(error)(f"cannot kill container: {ref}: {error}") from error
+
+    async def send(self, rec: Record, number: int) -> None:
+        """Deliver a signal; a process that is gone already is a success."""
+        try:
+            await self._shim.kill(rec.id, number)
+        except NotFound:
+            return
+        self._news.container(rec, "kill", signal=str(number))
+
+    async def hard(self, rec: Record) -> None:
+        """SIGKILL and wait until the exit is settled; DeadlineExceeded when it is not in time."""
+        exited = self._waiters.join(rec.id, Moment.EXIT)
+        try:
+            await self.send(rec, signals.SIGKILL)
+            async with asyncio.timeout(KILL_SECONDS):
+                await exited
+        except TimeoutError as error:
+            raise DeadlineExceeded("tried to kill container, but did not receive an exit event") from error
+        finally:
+            exited.cancel()

@@ -1,0 +1,45 @@
+"""Where the engine keeps what belongs to a container: every path is derived from the record alone."""
+
+from dataclasses import dataclass
+
+from wherry.base.ids import short
+from wherry.state.record import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Paths below the data root (kept) and the exec root (of this boot)."""
+
+    data_root: str
+    exec_root: str
+
+    @property
+    def containers(self) -> str:
+        """Directory of all container directories."""
+        return f"{self.data_root}/containers"
+
+    @property
+    def mountpoints(self) -> str:
+        """Directory of all root filesystem mountpoints."""
+        return f"{self.data_root}/rootfs"
+
+    @property
+    def namespaces(self) -> str:
+        """Directory of all pinned network namespaces."""
+        return f"{self.exec_root}/netns"
+
+    def directory(self, ident: str) -> str:
+        """The container's own directory: network files and log."""
+        return f"{self.containers}/{ident}"
+
+    def log(self, ident: str) -> str:
+        """The file of the json-file driver."""
+        return f"{self.directory(ident)}/{ident}-json.log"
+
+    def rootfs(self, rec: Record) -> str:
+        """Mountpoint of the root filesystem."""
+        return f"{self.mountpoints}/{rec.snapshotter}/{rec.id}"
+
+    def netns(self, sandbox_id: str) -> str:
+        """The pinned network namespace, Docker's SandboxKey."""
+        return f"{self.namespaces}/{short(sandbox_id)}"

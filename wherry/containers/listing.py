@@ -1,0 +1,260 @@
+"""Listing containers: filters, order, limit, ContainerSummary in the newest shape (api-containers.md 3.9).
+
+Reads the frozen records, so a stuck container never stops `docker ps`. Filters are looked at as a whole first: a wrong
+one is an error even when no container would reach it.
+"""
+
+import re
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
+
+from wherry.base.errors import InvalidParameter
+from wherry.base.units import SECOND
+from wherry.containers.inspect import Sizes
+from wherry.containers.render import STATUSES, Json, mounts, networks, ports, status, status_text
+from wherry.model.query import ListOptions
+from wherry.state.record import Phase, Record
+from wherry.state.store import Store
+
+ImageIds = Callable[[Iterable[str]], Awaitable[Mapping[str, str]]]
+"""The target digest of every reference that resolves to an image now."""
+
+Accepts = Callable[[Record], bool]
+
+HEALTHS = ("none", "starting", "healthy", "unhealthy")
+PATTERN_MAX = 256
+REPEATS_MAX = 3
+_NESTED = re.compile(r"\)[*+{]|\\[1-9]")
+_REPEAT = re.compile(r"[*+]|\{[0-9]*,[0-9]*\}")
+
+
+class Listing:
+    """The verb."""
+
+    def __init__(self, store: Store, image_ids: ImageIds, sizes: Sizes) -> None:
+        """Take the records, who knows the images, and who measures disk use."""
+        self._store = store
+        self._image_ids = image_ids
+        self._sizes = sizes
+
+    async def __call__(self, options: ListOptions) -> list[Json]:
+        """Return the entries, newest first; InvalidParameter and NotFound in Docker's words."""
+        filters = {key: values for key, values in (options.filters or {}).items() if values}
+        unknown = sorted(options.filters.keys() - _FILTERS.keys()) if options.filters else []
+        if unknown:
+            raise InvalidParameter(f"invalid filter '{unknown[0]}'")
+        everything = options.every or options.limit > 0 or "status" in filters
+        ancestors = await self._image_ids(filters["ancestor"]) if "ancestor" in filters else {}
+        accepts = [_FILTERS[key](values, self._store, ancestors) for key, values in filters.items()]
+        found = [
+            rec
+            for rec in sorted(self._store.all(), key=lambda rec: rec.created, reverse=True)
+            if (everything or rec.phase is Phase.RUNNING) and all(accept(rec) for accept in accepts)
+        ]
+        return await self._summarise(found[: options.limit] if options.limit > 0 else found, options.size)
+
+    async def _summarise(self, records: list[Record], size: bool) -> list[Json]:
+        known = await self._image_ids({rec.config.image for rec in records}) if records else {}
+        now = time.time_ns()
+        entries = [summary(rec, known.get(rec.config.image) == rec.image_id, now) for rec in records]
+        if size:
+            for rec, entry in zip(records, entries, strict=True):
+                measured = zip(("SizeRw", "SizeRootFs"), await self._sizes(rec), strict=True)
+                entry.update({key: value for key, value in measured if value})
+        return entries
+
+
+def summary(rec: Record, named: bool, now_ns: int) -> Json:
+    """Return one entry; pure. `named` says that the image's name still means the container's image."""
+    annotations = rec.host_config.annotations
+    return {
+        "Id": rec.id,
+        "Names": [f"/{rec.name}"],
+        "Image": rec.config.image if named else rec.image_id,
+        "ImageID": rec.image_id,
+        "Command": command(rec),
+        "Created": rec.created // SECOND,
+        "Ports": _ports(rec),
+        "Labels": rec.config.labels or {},
+        "State": status(rec),
+        "Status": status_text(rec, now_ns),
+        "HostConfig": {
+            "NetworkMode": rec.host_config.network_mode,
+            **({"Annotations": annotations} if annotations else {}),
+        },
+        "NetworkSettings": {"Networks": networks(rec)},
+        "Mounts": mounts(rec),
+    }
+
+
+def command(rec: Record) -> str:
+    """Return path and arguments joined by blanks; an argument that holds a blank stands in single quotes."""
+    return " ".join([rec.path, *(f"'{word}'" if " " in word else word for word in rec.args)])
+
+
+def _ports(rec: Record) -> list[Json]:
+    split = (port.partition("/") for port in ports(rec))
+    entries: list[Json] = [{"PrivatePort": int(number), "Type": protocol} for number, _, protocol in split]
+    return sorted(entries, key=lambda entry: (entry["PrivatePort"], entry["Type"]))
+
+
+# Filters: each takes its values and answers whether a record is accepted; several values of one key mean any of them.
+
+
+def _id(values: list[str], store: Store, _: Mapping[str, str]) -> Accepts:
+    ids = [rec.id for rec in store.all()]
+    wanted = {matches[0] for value in values if value and len(matches := [i for i in ids if i.startswith(value)]) == 1}
+    return lambda rec: rec.id in wanted
+
+
+def _name(values: list[str], *_: Any) -> Accepts:
+    return lambda rec: any(_found(value, rec.name) or _found(value, f"/{rec.name}") for value in values)
+
+
+def _found(pattern: str, text: str) -> bool:
+    """Search; a broken pattern finds nothing, nor does one that Python's backtracking could take for ever on."""
+    if pattern == text:
+        return True
+    if len(pattern) > PATTERN_MAX or _NESTED.search(pattern) or len(_REPEAT.findall(pattern)) > REPEATS_MAX:
+        return False
+    try:
+        return re.search(pattern, text) is not None
+    except re.error:
+        return False
+
+
+def _label(values: list[str], *_: Any) -> Accepts:
+    def accepts(rec: Record) -> bool:
+        labels = rec.config.labels or {}
+        split = (value.partition("=") for value in values)
+        return all(key in labels and (not equals or labels[key] == value) for key, equals, value in split)
+
+    return accepts
+
+
+def _status(values: list[str], *_: Any) -> Accepts:
+    _check_words("status", "state", values, STATUSES)
+    return lambda rec: status(rec) in values
+
+
+def _health(values: list[str], *_: Any) -> Accepts:
+    """Nothing is checked yet, so every container's health is `none`."""
+    _check_words("health", "health", values, HEALTHS)
+    return lambda rec: "none" in values
+
+
+def _check_words(key: str, what: str, values: list[str], allowed: tuple[str, ...]) -> None:
+    for value in values:
+        if value not in allowed:
+            raise InvalidParameter(
+                f"invalid filter '{key}={value}': invalid value for {what} ({value}): "
+                f"must be one of {', '.join(allowed)}"
+            )
+
+
+def _exited(values: list[str], *_: Any) -> Accepts:
+    for value in values:
+        if not re.fullmatch(r"[+-]?[0-9]{1,9}", value):
+            raise InvalidParameter(
+                f"invalid filter 'exited={value}': strconv.Atoi: parsing \"{value}\": invalid syntax"
+            )
+    codes = {int(value) for value in values}
+    return lambda rec: rec.phase is not Phase.RUNNING and rec.started_at != 0 and rec.exit_code in codes
+
+
+def _before(values: list[str], store: Store, _: Mapping[str, str]) -> Accepts:
+    limits = [store.get(value).created for value in values]
+    return lambda rec: all(rec.created < limit for limit in limits)
+
+
+def _since(values: list[str], store: Store, _: Mapping[str, str]) -> Accepts:
+    limits = [store.get(value).created for value in values]
+    return lambda rec: all(rec.created > limit for limit in limits)
+
+
+def _ancestor(_values: list[str], _store: Store, ancestors: Mapping[str, str]) -> Accepts:
+    wanted = set(ancestors.values())
+    return lambda rec: rec.image_id in wanted
+
+
+def _volume(values: list[str], *_: Any) -> Accepts:
+    wanted = set(values) - {""}
+    return lambda rec: any(wanted & {point.name, point.source, point.destination} for point in rec.mounts)
+
+
+def _network(values: list[str], *_: Any) -> Accepts:
+    def accepts(rec: Record) -> bool:
+        found = networks(rec)
+        ids = [network["NetworkID"] for network in found.values()]
+        return any(value in found or any(value and ident.startswith(value) for ident in ids) for value in values)
+
+    return accepts
+
+
+def _publish(values: list[str], *_: Any) -> Accepts:
+    """No port is published yet: the values are read, and nothing matches."""
+    for value in values:
+        parse_ports("publish", value)
+    return lambda rec: False
+
+
+def _expose(values: list[str], *_: Any) -> Accepts:
+    wanted = {port for value in values for port in parse_ports("expose", value)}
+    return lambda rec: not wanted.isdisjoint(rec.config.exposed_ports or ())
+
+
+def parse_ports(key: str, text: str) -> list[str]:
+    """Return every `port/proto` of `<port>[-<port>][/<proto>]`; InvalidParameter in Docker's words."""
+    if ":" in text:
+        raise InvalidParameter(f"filter for '{key}' should not contain ':': {text}")
+    numbers, _, protocol = text.partition("/")
+    first, dash, last = numbers.partition("-")
+    for number in (first, last) if dash else (first,):
+        if not re.fullmatch(r"[0-9]+", number):
+            raise InvalidParameter(
+                f'error while looking up for {key} {text}: strconv.ParseUint: parsing "{number}": invalid syntax'
+            )
+        if len(number) > 5 or int(number) > 65535:
+            raise InvalidParameter(
+                f'error while looking up for {key} {text}: strconv.ParseUint: parsing "{number}": value out of range'
+            )
+    start, end = int(first), int(last or first)
+    if start > end:
+        raise InvalidParameter(
+            f"error while looking up for {key} {text}: Invalid range specified for the Port: {numbers}"
+        )
+    return [f"{number}/{protocol or 'tcp'}" for number in range(start, end + 1)]
+
+
+def _is_task(values: list[str], *_: Any) -> Accepts:
+    """There is no swarm, so nothing is a task."""
+    wanted = set(values)
+    truths, untruths = wanted & {"1", "true"}, wanted & {"0", "false"}
+    if bool(truths) == bool(untruths):
+        raise InvalidParameter(f"invalid filter 'is-task=[{' '.join(values)}]'")
+    return lambda rec: bool(untruths)
+
+
+def _isolation(_values: list[str], *_: Any) -> Accepts:
+    """Means something on Windows only."""
+    return lambda rec: True
+
+
+_FILTERS: Mapping[str, Callable[[list[str], Store, Mapping[str, str]], Accepts]] = {
+    "ancestor": _ancestor,
+    "before": _before,
+    "exited": _exited,
+    "expose": _expose,
+    "health": _health,
+    "id": _id,
+    "is-task": _is_task,
+    "isolation": _isolation,
+    "label": _label,
+    "name": _name,
+    "network": _network,
+    "publish": _publish,
+    "since": _since,
+    "status": _status,
+    "volume": _volume,
+}

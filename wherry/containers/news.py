@@ -1,0 +1,22 @@
+"""What the world hears of a container: its events with their attributes (api-containers.md 5.3)."""
+
+from wherry.base.events import EventBus
+from wherry.state.record import Endpoint, Record
+
+
+class News:
+    """Publishes events; a label never hides an attribute of the event itself."""
+
+    def __init__(self, bus: EventBus) -> None:
+        """Take the bus."""
+        self._bus = bus
+
+    def container(self, rec: Record, action: str, **attributes: str) -> None:
+        """Publish a container event: labels, then the image and the name, then what the action adds."""
+        named = {"image": rec.config.image, "name": rec.name}
+        self._bus.publish("container", action, rec.id, {**(rec.config.labels or {}), **named, **attributes})
+
+    def network(self, rec: Record, action: str, endpoint: Endpoint) -> None:
+        """Publish that a container joined or left a network."""
+        attributes = {"container": rec.id, "name": endpoint.network, "type": endpoint.driver}
+        self._bus.publish("network", action, endpoint.network_id, attributes)

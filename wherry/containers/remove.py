@@ -1,0 +1,109 @@
+"""Removing a container: what its runs still hold, its snapshot and lease, its directory, its record (start.md 7.6)."""
+
+import logging
+
+from wherry.base.errors import EngineError, System, Unimplemented
+from wherry.base.offload import offload
+from wherry.containerd.leases import Leases
+from wherry.containerd.snapshots import Snapshots
+from wherry.containers.kill import Kill
+from wherry.containers.layout import Layout
+from wherry.containers.news import News
+from wherry.containers.rollback import leftovers, release_all
+from wherry.containers.steps.all import Steps
+from wherry.containers.waiters import Moment, Outcome, Waiters
+from wherry.host import files
+from wherry.host.errors import translate
+from wherry.state.machine import Verb, check
+from wherry.state.record import Phase, Record
+from wherry.state.store import Slot, Store
+from wherry.volumes.local import LocalVolumes
+
+log = logging.getLogger("wherry.remove")
+
+
+class Remove:
+    """The verb, and its half under the lock that AutoRemove and boot use too."""
+
+    def __init__(
+        self,
+        store: Store,
+        steps: Steps,
+        snapshots: Snapshots,
+        leases: Leases,
+        volumes: LocalVolumes,
+        layout: Layout,
+        kill: Kill,
+        waiters: Waiters,
+        news: News,
+    ) -> None:
+        """Take the records, all that a container may own, and who is told."""
+        self._store = store
+        self._steps = steps
+        self._snapshots = snapshots
+        self._leases = leases
+        self._volumes = volumes
+        self._layout = layout
+        self._kill = kill
+        self._waiters = waiters
+        self._news = news
+
+    async def __call__(self, ref: str, force: bool, volumes: bool, link: bool) -> None:
+        """Remove; Conflict in Docker's words while it runs and `force` is not set."""
+        if link:
+            raise Unimplemented("legacy links (rm --link) are not supported by this engine yet")
+        rec = self._store.get(ref)
+        if force:
+            await self._end_by_force(ref, rec.id)
+        async with self._store.exclusive(rec.id) as slot:
+            await self.under(slot, volumes)
+
+    async def under(self, slot: Slot, volumes: bool) -> None:
+        """Remove while the lock is held; a failure leaves the container dead, to be tried again."""
+        check(slot.rec, Verb.REMOVE)
+        rec = await slot.move(Verb.REMOVE)
+        try:
+            await self._give_back(slot)
+            if volumes:
+                await self._remove_anonymous(rec)
+            await slot.forget()
+        except Exception as error:
+            text = f'cannot remove container "{rec.name}": unable to remove filesystem: {error}'
+            await slot.move(Verb.STUCK, error=text)
+            self._waiters.wake(rec.id, Moment.REMOVED, Outcome(rec.exit_code, text))
+            raise System(text) from error
+        self._news.container(rec, "destroy")
+        for moment in (Moment.EXIT, Moment.REMOVED):
+            self._waiters.wake(rec.id, moment, Outcome(rec.exit_code))
+
+    async def _end_by_force(self, ref: str, ident: str) -> None:
+        async with self._store.exclusive(ident) as slot:  # a start in flight ends first
+            rec = slot.rec
+        if rec.phase is not Phase.RUNNING:
+            return
+        try:
+            await self._kill.hard(rec)
+        except EngineError as error:
+            raise type(error)(f'cannot remove container "{ref}": could not kill container: {error}') from error
+
+    async def _give_back(self, slot: Slot) -> None:
+        """Release what runs still owe, then what the container has held since its creation."""
+        rec = slot.rec
+        if rec.owed:
+            owed = await release_all(self._steps.owed(rec), rec)
+            rec = await slot.save(**leftovers(owed))
+            if owed:
+                raise System(f"it still holds {', '.join(owed)}")
+        await self._snapshots.remove(rec.id)
+        await self._leases.delete(rec.id)
+        await offload(self._remove_directory, self._layout.directory(rec.id))
+
+    async def _remove_anonymous(self, rec: Record) -> None:
+        for point in rec.mounts:
+            if point.type == "volume":
+                await offload(self._volumes.remove, point.name)
+
+    @staticmethod
+    def _remove_directory(path: str) -> None:
+        with translate("remove the container's directory"):
+            files.remove_tree(path)

@@ -1,0 +1,116 @@
+"""How a record looks to clients: status, State, status text, networks and ports (start.md 1.2; api 3.8, 3.9). Pure.
+
+Docker's overlapping flags are made here from one phase; nothing else in the engine knows them.
+"""
+
+from typing import Any
+
+import msgspec
+
+from wherry.base.units import format_time, human_duration
+from wherry.model.container import EndpointSettings, MountPoint
+from wherry.state.record import Endpoint, Phase, Record
+
+Json = dict[str, Any]
+
+STATUSES = ("created", "running", "paused", "restarting", "removing", "exited", "dead")
+"""All words that `status` may be, in Docker's order."""
+
+
+def _shown(rec: Record) -> Phase:
+    """Return the phase that clients see: a start that goes on shows what was before it."""
+    return rec.rest if rec.phase is Phase.STARTING else rec.phase
+
+
+def status(rec: Record) -> str:
+    """Return one of STATUSES; a container whose first start failed is still `created`."""
+    return _shown(rec).value
+
+
+def status_text(rec: Record, now_ns: int) -> str:
+    """Return the sentence of `docker ps`."""
+    match _shown(rec):
+        case Phase.RUNNING:
+            return f"Up {human_duration(now_ns - rec.started_at)}"
+        case Phase.REMOVING:
+            return "Removal In Progress"
+        case Phase.DEAD:
+            return "Dead"
+        case Phase.CREATED:
+            return "Created"
+        case _:
+            ago = human_duration(now_ns - rec.finished_at)
+            return f"Exited ({rec.exit_code}) {ago} ago" if rec.finished_at else ""
+
+
+def state(rec: Record) -> Json:
+    """Return the State of inspect."""
+    running = rec.phase is Phase.RUNNING
+    return {
+        "Status": status(rec),
+        "Running": running,
+        "Paused": False,
+        "Restarting": False,
+        "OOMKilled": rec.oom_killed,
+        "Dead": rec.phase is Phase.DEAD,
+        "Pid": rec.pid if running else 0,
+        "ExitCode": rec.exit_code,
+        "Error": rec.error,
+        "StartedAt": format_time(rec.started_at),
+        "FinishedAt": format_time(rec.finished_at),
+    }
+
+
+def networks(rec: Record) -> dict[str, Json]:
+    """Return the endpoints by network: the wishes, and while it runs what it got; a stopped one keeps the ids."""
+    taken = {endpoint.network: endpoint for endpoint in rec.endpoints}
+    names = [*rec.endpoints_wished, *(name for name in taken if name not in rec.endpoints_wished)]
+    return {name: _network(rec, name, taken.get(name)) for name in names}
+
+
+def _network(rec: Record, name: str, endpoint: Endpoint | None) -> Json:
+    wish = rec.endpoints_wished.get(name, EndpointSettings())
+    if endpoint is not None:
+        shown = msgspec.structs.replace(
+            wish,
+            network_id=endpoint.network_id,
+            endpoint_id=endpoint.endpoint_id,
+            gateway=endpoint.gateway,
+            ip_address=endpoint.address,
+            ip_prefix_len=endpoint.prefix,
+            mac_address=endpoint.mac,
+        )
+    elif name in rec.network_ids:
+        # after a stop only the ids remain; before the first start even a wished address is shown
+        shown = msgspec.structs.replace(wish, network_id=rec.network_ids[name], mac_address="")
+    else:
+        shown = wish
+    network: Json = msgspec.to_builtins(shown)
+    if network["IPAMConfig"]:
+        network["IPAMConfig"] = {key: value for key, value in network["IPAMConfig"].items() if value}
+    return network
+
+
+def ports(rec: Record) -> dict[str, Any]:
+    """Return inspect's Ports: while it runs in a bridge network every exposed port, null because none is published."""
+    bridged = rec.phase is Phase.RUNNING and any(endpoint.driver == "bridge" for endpoint in rec.endpoints)
+    return dict.fromkeys(sorted(rec.config.exposed_ports or ())) if bridged else {}
+
+
+def mounts(rec: Record) -> list[Json]:
+    """Return Mounts by destination; `Name` and `Driver` only where there is one."""
+    return [_mount(point) for point in sorted(rec.mounts, key=lambda point: point.destination)]
+
+
+def _mount(point: MountPoint) -> Json:
+    shown = {
+        "Type": point.type,
+        "Name": point.name,
+        "Source": point.source,
+        "Destination": point.destination,
+        "Driver": point.driver,
+        "Mode": point.mode,
+        "RW": point.rw,
+        "Propagation": point.propagation,
+    }
+    return {key: value for key, value in shown.items() if value != "" or key not in ("Name", "Driver")}

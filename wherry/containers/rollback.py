@@ -1,0 +1,113 @@
+"""The runner of steps: order, time, faults and names; what was begun is released in reverse when a start fails.
+
+A step is owed before it is taken. Its release works from the record alone and may run any number of times, so the
+same releases serve a failed start, an exit, a removal and the boot after a crash.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import ParamSpec, Protocol, TypeVar
+
+from wherry.base.faults import Faults
+from wherry.base.tasks import finish
+from wherry.state.record import Record
+from wherry.state.store import Slot
+
+P = ParamSpec("P")
+T_co = TypeVar("T_co", covariant=True)
+T = TypeVar("T")
+
+RELEASE_SECONDS = 20.0
+"""How long one release may take before it stays owed."""
+
+log = logging.getLogger("wherry.steps")
+
+
+class Releasable(Protocol):
+    """What the runner needs to give a step back."""
+
+    name: str
+
+    async def release(self, rec: Record) -> None:
+        """Give back all that the step may hold for this record; nothing held is fine."""
+        ...
+
+
+class Step(Releasable, Protocol[P, T_co]):
+    """One step of a start."""
+
+    async def acquire(self, slot: Slot, /, *args: P.args, **kwargs: P.kwargs) -> T_co:
+        """Take what the step is for; facts that release needs are saved in the slot before they are taken."""
+        ...
+
+
+class Rollback:
+    """Runs the steps of one start; leaving it by an exception releases the begun ones, latest first."""
+
+    def __init__(self, slot: Slot, faults: Faults) -> None:
+        """Begin with nothing begun."""
+        self._slot = slot
+        self._faults = faults
+        self._begun: list[Releasable] = []
+        self.spent: dict[str, float] = {}
+        """Seconds by step."""
+        self.owed: tuple[str, ...] = ()
+
+    @property
+    def stage(self) -> str:
+        """Name of the step that was begun last: where a failure happened."""
+        return self._begun[-1].name if self._begun else "prepare"
+
+    async def do(self, step: Step[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run one step and return what it acquired."""
+        self._begun.append(step)
+        began = time.perf_counter()
+        await self._at(f"{step.name}.before")
+        got = await step.acquire(self._slot, *args, **kwargs)
+        await self._at(f"{step.name}.after")
+        self.spent[step.name] = time.perf_counter() - began
+        return got
+
+    async def _at(self, point: str) -> None:
+        self._faults.at(point)
+        await asyncio.sleep(0)  # where a cancellation lands
+
+    async def __aenter__(self) -> "Rollback":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            return
+        self.owed = await finish(release_all(self._begun, self._slot.rec))
+        for name in self.owed:
+            error.add_note(f"could not release {name}")
+
+
+async def release_all(steps: Sequence[Releasable], rec: Record) -> tuple[str, ...]:
+    """Release steps latest first and return the names of what is still owed; never raises.
+
+    Once one fails the earlier ones stay owed too: they hold what the failed one may still use.
+    """
+    remaining = list(steps)
+    while remaining:
+        step = remaining[-1]
+        try:
+            async with asyncio.timeout(RELEASE_SECONDS):
+                await step.release(rec)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is owed and said
+            log.error("container %s: could not release %s, it stays owed: %r", rec.id, step.name, error)
+            return tuple(step.name for step in remaining)
+        remaining.pop()
+    return ()
+
+
+def leftovers(owed: tuple[str, ...]) -> dict[str, object]:
+    """Return the facts of a run that has ended: what is still owed keeps what its release needs."""
+    if owed:
+        return {"owed": owed}
+    return {"owed": (), "sandbox_id": "", "endpoints": ()}

@@ -1,0 +1,88 @@
+"""Starting a container: the list in `_run`, read from the top. Every line is a step with one idempotent release.
+
+Source: start.md 2. The first write is on disk before the first effect; leaving the list by an exception releases what
+was begun, latest first, before the failure is stored and raised.
+"""
+
+import logging
+import time
+
+from wherry.base.errors import System
+from wherry.base.ids import new_id
+from wherry.base.tasks import finish
+from wherry.containers.exits import Exits
+from wherry.containers.failure import exit_code
+from wherry.containers.hub import Hub
+from wherry.containers.news import News
+from wherry.containers.remove import Remove
+from wherry.containers.rollback import Rollback, leftovers, release_all
+from wherry.containers.steps.all import Steps
+from wherry.spec.build import build_spec
+from wherry.state.machine import Verb, check
+from wherry.state.record import Phase
+from wherry.state.store import Slot, Store
+
+log = logging.getLogger("wherry.start")
+
+
+class Start:
+    """The verb; its caller runs it in a task of its own, so that a client that hangs up does not cut it."""
+
+    def __init__(self, store: Store, steps: Steps, exits: Exits, hub: Hub, news: News, remove: Remove) -> None:
+        """Take the records, the steps, who watches for the exit, the attached clients, and who tells the world."""
+        self._store = store
+        self._steps = steps
+        self._exits = exits
+        self._hub = hub
+        self._news = news
+        self._remove = remove
+
+    async def __call__(self, ident: str) -> None:
+        """Start; NotModified and Conflict are born before the first move, everything after it is a failed start."""
+        async with self._store.exclusive(ident) as slot:
+            check(slot.rec, Verb.START)
+            await self._pay(slot)
+            step = Rollback(slot, self._store.faults)
+            try:
+                await slot.move(Verb.START, sandbox_id=new_id())
+                async with step:
+                    await self._run(slot, step)
+            except BaseException as error:
+                await finish(self._failed(slot, step, error))
+                raise
+            self._exits.watch(slot.rec)
+            self._news.container(slot.rec, "start")
+
+    async def _run(self, slot: Slot, step: Rollback) -> None:
+        s = self._steps
+        root = await step.do(s.rootfs)  # snapshot mounted, user known
+        volumes = await step.do(s.volumes)  # bind sources, tmpfs
+        files = await step.do(s.netfiles)  # hosts, hostname, resolv.conf
+        netns = await step.do(s.netns)  # pinned before any process exists
+        await step.do(s.endpoints, netns)  # addresses, links, rules
+        spec = build_spec(slot.rec, s.facts(slot.rec, root, volumes, files))  # pure, hence not a step
+        stdio = await step.do(s.stdio)  # keeper, fifos, log, waiting clients
+        began = time.time_ns()
+        pid = await step.do(s.task, spec, stdio)  # created, not yet running
+        await step.do(s.run, pid)  # the user's process lives from here
+        await slot.move(Verb.STARTED, pid=pid, started_at=began)  # inside: a failed write rolls back too
+        log.debug("start %s: %s", slot.rec.id, ", ".join(f"{k} {v * 1e3:.1f} ms" for k, v in step.spent.items()))
+
+    async def _pay(self, slot: Slot) -> None:
+        """Release first what an earlier run still owes; System when it cannot be had."""
+        if not slot.rec.owed:
+            return
+        owed = await finish(release_all(self._steps.owed(slot.rec), slot.rec))
+        await slot.save(**leftovers(owed))
+        if owed:
+            raise System(f"container {slot.rec.id} still holds {', '.join(owed)} of its last run: see the engine's log")
+
+    async def _failed(self, slot: Slot, step: Rollback, error: BaseException) -> None:
+        """Store why, end the clients that wait, and remove the container if it asked for that."""
+        await self._hub.leave(slot.rec.id, 0)
+        if slot.rec.phase is not Phase.STARTING:
+            return  # the first write itself failed: nothing was begun
+        text = str(error) or type(error).__name__
+        await slot.move(Verb.FAILED, error=text, exit_code=exit_code(error), **leftovers(step.owed))
+        if slot.rec.host_config.auto_remove:
+            await self._remove.under(slot, volumes=True)

@@ -1,0 +1,46 @@
+"""Step stdio: a keeper owns the container's streams, its log is open, the clients that waited are attached."""
+
+from wherry.containers.execs import Execs
+from wherry.containers.hub import Hub
+from wherry.containers.layout import Layout
+from wherry.state.record import Record
+from wherry.state.store import Slot
+from wherry.streams.keepers import Keepers, LogTarget, Stdio
+
+DRAIN_SECONDS = 2.0
+"""How long output may still come after the first process is gone: a child of it may hold the stream."""
+
+
+class Streams:
+    """After acquire: a keeper process with its directory `<exec-root>/c/<id>/<generation>` and the fifos in it.
+
+    Release ends the attach clients once all output is written, then forgets the exec instances; it finds the keeper
+    by id and generation.
+    """
+
+    name = "stdio"
+
+    def __init__(self, keepers: Keepers, hub: Hub, execs: Execs, layout: Layout) -> None:
+        """Take the keepers, the meeting point of clients and keepers, the exec instances and the paths."""
+        self._keepers = keepers
+        self._hub = hub
+        self._execs = execs
+        self._layout = layout
+
+    async def acquire(self, slot: Slot) -> Stdio:
+        """Fork the keeper, open the fifos, hand over the clients that wait; returns the paths for the runtime."""
+        rec = slot.rec
+        keeper = await self._keepers.fork(rec.id, rec.generation, self._log(rec))
+        stdio = await keeper.open(rec.config.tty, rec.config.open_stdin)
+        await self._hub.enter(rec.id, keeper)
+        return stdio
+
+    async def release(self, rec: Record) -> None:
+        """Drain, flush, end the clients and the keeper, remove its directory."""
+        await self._hub.leave(rec.id, DRAIN_SECONDS)
+        await self._keepers.release(rec.id, rec.generation)
+        self._execs.forget(rec.id)
+
+    def _log(self, rec: Record) -> LogTarget:
+        chosen = rec.host_config.log_config
+        return LogTarget(chosen.type, self._layout.log(rec.id), chosen.config or {})

@@ -1,0 +1,65 @@
+"""Stopping: the signal, the grace, the kill (start.md 7.1). The grace passes outside of the container's lock."""
+
+import asyncio
+import signal
+
+from wherry.base.errors import EngineError, NotModified
+from wherry.base.signals import parse_signal
+from wherry.containers.kill import Kill
+from wherry.containers.news import News
+from wherry.containers.waiters import Moment, Waiters
+from wherry.state.record import Phase, Record
+from wherry.state.store import Store
+
+GRACE_SECONDS = 10
+
+
+class Stop:
+    """The verb, and the stop of a record that shutdown and boot use."""
+
+    def __init__(self, store: Store, kill: Kill, waiters: Waiters, news: News) -> None:
+        """Take the records, the sender of signals, and who is told."""
+        self._store = store
+        self._kill = kill
+        self._waiters = waiters
+        self._news = news
+
+    async def __call__(self, ref: str, seconds: int | None, wanted: str) -> None:
+        """Stop with grace; NotModified when it does not run."""
+        rec = self._store.get(ref)
+        if rec.phase is not Phase.RUNNING:
+            raise NotModified("container is already stopped")
+        try:
+            number = parse_signal(wanted) if wanted else stop_signal(rec)
+            await self.stop(rec, number, grace(rec, seconds))
+        except EngineError as error:
+            raise type(error)(f"cannot stop container: {ref}: {error}") from error
+
+    async def stop(self, rec: Record, number: int, seconds: int) -> None:
+        """Signal, wait `seconds` (negative: for ever), kill; returns when the exit is settled."""
+        exited = self._waiters.join(rec.id, Moment.EXIT)
+        try:
+            if seconds != 0 or number == signal.SIGKILL:
+                await self._kill.send(rec, number)
+            if not await self._exits_within(exited, seconds):
+                await self._kill.hard(rec)
+        finally:
+            exited.cancel()
+        self._news.container(rec, "stop")
+
+    @staticmethod
+    async def _exits_within(exited: asyncio.Future[object], seconds: int) -> bool:
+        done, _ = await asyncio.wait([exited], timeout=None if seconds < 0 else seconds)
+        return bool(done)
+
+
+def stop_signal(rec: Record) -> int:
+    """Return the number of the container's stop signal, SIGTERM when it names none."""
+    return parse_signal(rec.config.stop_signal) if rec.config.stop_signal else signal.SIGTERM
+
+
+def grace(rec: Record, seconds: int | None) -> int:
+    """Return the seconds between signal and kill: asked, else the container's own, else 10."""
+    if seconds is not None:
+        return seconds
+    return rec.config.stop_timeout if rec.config.stop_timeout is not None else GRACE_SECONDS

@@ -1,0 +1,118 @@
+"""What no record owns is taken away: found by our marks and paths, at boot (start.md 9.2)."""
+
+import logging
+import os
+from collections.abc import Iterator
+
+from wherry.base.errors import EngineError
+from wherry.base.offload import offload
+from wherry.containerd.containers import Containers
+from wherry.containerd.leases import Leases
+from wherry.containerd.snapshots import Snapshots
+from wherry.containers.layout import Layout
+from wherry.host import files, mounts, netns
+from wherry.host.errors import translate
+from wherry.runtimes.shim import Shim
+from wherry.state.record import Phase
+from wherry.state.store import Store
+from wherry.streams.keepers import Keepers
+
+log = logging.getLogger("wherry.sweep")
+
+
+class Sweep:
+    """Ends and removes what carries this engine's mark and belongs to no record."""
+
+    def __init__(
+        self,
+        store: Store,
+        shim: Shim,
+        containers: Containers,
+        snapshots: Snapshots,
+        leases: Leases,
+        keepers: Keepers,
+        layout: Layout,
+        mark: tuple[str, str],
+    ) -> None:
+        """Take the records, containerd's side, the keepers, the paths, and the label that marks what is ours."""
+        self._store = store
+        self._shim = shim
+        self._containers = containers
+        self._snapshots = snapshots
+        self._leases = leases
+        self._keepers = keepers
+        self._layout = layout
+        self._mark = mark
+
+    async def __call__(self) -> None:
+        """Sweep in the order of a release: tasks, keepers, namespaces, mounts, snapshots, leases, directories."""
+        await self._tasks()
+        await self._streams()
+        await offload(self._namespaces)
+        await offload(self._mountpoints)
+        await self._images_side()
+        await offload(self._directories)
+
+    def _runs(self, ident: str) -> bool:
+        rec = self._store.by_id(ident)
+        return rec is not None and (rec.phase is Phase.RUNNING or bool(rec.owed))
+
+    async def _tasks(self) -> None:
+        key, value = self._mark
+        for container in await self._containers.list():
+            if container.labels.get(key) == value and not self._runs(container.id):
+                log.warning("container %s: a task that no record owns is ended", container.id)
+                await self._shim.delete(container.id)
+
+    async def _streams(self) -> None:
+        for ident, generation in self._keepers.found():
+            rec = self._store.by_id(ident)
+            if not self._runs(ident) or (rec is not None and rec.generation != generation):
+                await self._keepers.release(ident, generation)
+
+    def _namespaces(self) -> None:
+        kept = {rec.sandbox_id for rec in self._store.all() if rec.sandbox_id}
+        paths = {self._layout.netns(sandbox) for sandbox in kept}
+        for path in _entries(self._layout.namespaces):
+            if path not in paths:
+                with translate("unpin a network namespace"):
+                    netns.release(path)
+
+    def _mountpoints(self) -> None:
+        kept = {self._layout.rootfs(rec) for rec in self._store.all() if self._runs(rec.id)}
+        with translate("unmount a root filesystem"):
+            for info in mounts.mounts_below(self._layout.mountpoints):
+                if info.target not in kept:
+                    mounts.unmount(info.target)
+            for group in _entries(self._layout.mountpoints):
+                for path in _entries(group):
+                    if path not in kept:
+                        os.rmdir(path)
+
+    async def _images_side(self) -> None:
+        key, value = self._mark
+        for lease in await self._leases.list():
+            if lease.labels.get(key) == value and self._store.by_id(lease.id) is None:
+                await self._forget_lease(lease.id)
+
+    async def _forget_lease(self, ident: str) -> None:
+        try:
+            await self._snapshots.remove(ident)
+        except EngineError as error:
+            log.error("snapshot %s, which no record owns, stays: %s", ident, error)
+            return
+        await self._leases.delete(ident)
+
+    def _directories(self) -> None:
+        for path in _entries(self._layout.containers):
+            if self._store.by_id(os.path.basename(path)) is None:
+                with translate("remove the directory of no container"):
+                    files.remove_tree(path)
+
+
+def _entries(directory: str) -> Iterator[str]:
+    try:
+        names = os.listdir(directory)
+    except FileNotFoundError:
+        return
+    yield from (os.path.join(directory, name) for name in names)

@@ -1,0 +1,237 @@
+"""What Docker has and this engine does not honour yet: refused by name at create, never ignored in silence.
+
+One row per feature, with a request that needs it. When a feature arrives its row goes; nothing else changes here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from wherry.base.errors import Unimplemented
+from wherry.model.container import (
+    CreateRequest,
+    DeviceMapping,
+    DeviceRequest,
+    EndpointIPAMConfig,
+    EndpointSettings,
+    HealthConfig,
+    HostConfig,
+    LogConfig,
+    Mount,
+    NetworkingConfig,
+    PortBinding,
+    RestartPolicy,
+    ThrottleDevice,
+    WeightDevice,
+)
+from wherry.spec.security import SecurityOptions, parse_security_options
+
+NETWORKS = ("", "default", "bridge", "host", "none")
+LOG_DRIVERS = frozenset({"local", "journald", "syslog", "gelf", "fluentd", "awslogs", "splunk", "gcplogs"})
+"""Docker's drivers that are absent here; other unknown names are Docker's own error."""
+HEALTH_WARNING = "Health checks are not run by this engine yet"
+"""Told at create when the check comes from the image: it is kept in Config and nobody runs it."""
+
+Uses = Callable[[CreateRequest], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """One feature: its field and flag for the message, how a request shows it, and such a request."""
+
+    field: str
+    flag: str
+    uses: Uses
+    sample: CreateRequest
+
+
+def refuse_unsupported(request: CreateRequest) -> None:
+    """Raise Unimplemented naming the first feature of the table that the request needs."""
+    for lack in LACKS:
+        if lack.uses(request):
+            raise Unimplemented(f"{lack.field} ({lack.flag}) is not supported by this engine yet")
+
+
+def health_warnings(health: HealthConfig | None) -> list[str]:
+    """Return the warning for a merged health check that would run."""
+    return [HEALTH_WARNING] if health is not None and health.test and health.test[0] != "NONE" else []
+
+
+def _host(request: CreateRequest) -> HostConfig:
+    return request.host_config or HostConfig()
+
+
+def _endpoints(request: CreateRequest) -> dict[str, EndpointSettings | None]:
+    networking = request.networking_config or NetworkingConfig()
+    return networking.endpoints_config or {}
+
+
+def _has_ports(request: CreateRequest) -> bool:
+    """Host and none have no ports to publish: Docker ignores them there, so may we."""
+    return _host(request).network_mode not in ("host", "none")
+
+
+def _publishes(request: CreateRequest) -> bool:
+    return bool(_host(request).port_bindings) and _has_ports(request)
+
+
+def _publishes_all(request: CreateRequest) -> bool:
+    return _host(request).publish_all_ports and _has_ports(request)
+
+
+def _restarts(request: CreateRequest) -> bool:
+    return _host(request).restart_policy.name not in ("", "no")
+
+
+def _wants_network(request: CreateRequest) -> bool:
+    return _host(request).network_mode not in NETWORKS
+
+
+def _wants_user_namespace(request: CreateRequest) -> bool:
+    return _host(request).userns_mode not in ("", "host")
+
+
+def _joins(mode: str) -> bool:
+    return mode.startswith("container:")
+
+
+def _logs_elsewhere(request: CreateRequest) -> bool:
+    return _host(request).log_config.type in LOG_DRIVERS
+
+
+def _mounts_named_volume(request: CreateRequest) -> bool:
+    return any(":" in bind and not bind.startswith("/") for bind in _host(request).binds or ())
+
+
+def _mounts_volume(request: CreateRequest) -> bool:
+    """Anonymous volumes of the driver `local` exist; anything that names one does not."""
+    volumes = [mount for mount in _host(request).mounts or () if mount.type == "volume"]
+    return any(mount.source or (mount.volume_options and mount.volume_options.driver_config) for mount in volumes)
+
+
+def _joins_other_networks(request: CreateRequest) -> bool:
+    """Docker's `default` and `bridge` are one network; an endpoint elsewhere needs a second one."""
+    mode = _host(request).network_mode
+    own = ("default", "bridge") if mode in ("", "default", "bridge") else (mode,)
+    return any(name not in own for name in _endpoints(request))
+
+
+def _wants_label(request: CreateRequest) -> bool:
+    return any(label != "disable" for label in _security(request).labels)
+
+
+def _wants_apparmor(request: CreateRequest) -> bool:
+    return _security(request).apparmor not in ("", "unconfined")
+
+
+def _security(request: CreateRequest) -> SecurityOptions:
+    return parse_security_options(_host(request).security_opt)
+
+
+def _has_interface_sysctl(request: CreateRequest) -> bool:
+    """Clients before API 1.48 may set them container-wide; they need an endpoint option."""
+    names = (name.split(".") for name in _host(request).sysctls or ())
+    return any(len(parts) == 5 and parts[0] == "net" and parts[3].startswith("eth") for parts in names)
+
+
+def _has_endpoint_option(request: CreateRequest) -> bool:
+    return any(wish is not None and wish.driver_opts for wish in _endpoints(request).values())
+
+
+def _has_link_local(request: CreateRequest) -> bool:
+    wishes = (wish.ipam_config for wish in _endpoints(request).values() if wish is not None)
+    return any(wish is not None and wish.link_local_ips for wish in wishes)
+
+
+def _field(name: str, flag: str, **sample: Any) -> Lack:
+    """Return the row of a HostConfig field that every value but empty uses; the sample names its attribute."""
+    (attribute,) = sample
+    return _when(name, flag, lambda request: getattr(_host(request), attribute), **sample)
+
+
+def _when(name: str, flag: str, uses: Uses, **sample: Any) -> Lack:
+    """Return the row of a use of HostConfig."""
+    return Lack(f"HostConfig.{name}", flag, uses, CreateRequest(host_config=HostConfig(**sample)))
+
+
+def _endpoint(name: str, flag: str, uses: Uses, wish: EndpointSettings, network: str = "bridge") -> Lack:
+    """Return the row of a use of an endpoint."""
+    sample = CreateRequest(networking_config=NetworkingConfig(endpoints_config={network: wish}))
+    return Lack(f"NetworkingConfig.EndpointsConfig{name}", flag, uses, sample)
+
+
+def _mount_type(kind: str) -> Lack:
+    """Return the row of a type of HostConfig.Mounts."""
+    return _when(
+        "Mounts",
+        f"--mount type={kind}",
+        lambda request: any(mount.type == kind for mount in _host(request).mounts or ()),
+        mounts=[Mount(type=kind, source="data", target="/data")],
+    )
+
+
+_RATE = [ThrottleDevice(path="/dev/sda", rate=1)]
+
+LACKS: tuple[Lack, ...] = (
+    _when("PortBindings", "--publish", _publishes, port_bindings={"80/tcp": [PortBinding(host_port="8080")]}),
+    _when("PublishAllPorts", "--publish-all", _publishes_all, publish_all_ports=True),
+    _when("RestartPolicy", "--restart", _restarts, restart_policy=RestartPolicy(name="always")),
+    Lack(
+        "Config.Healthcheck",
+        "--health-cmd",
+        lambda request: health_warnings(request.healthcheck),
+        CreateRequest(healthcheck=HealthConfig(test=["CMD-SHELL", "true"])),
+    ),
+    _field("Links", "--link", links=["db:db"]),
+    _field("VolumesFrom", "--volumes-from", volumes_from=["data"]),
+    _field("VolumeDriver", "--volume-driver", volume_driver="rexray"),
+    _when("Binds", "--volume with a named volume", _mounts_named_volume, binds=["data:/data"]),
+    _when(
+        "Mounts",
+        "--mount type=volume with a source or a driver",
+        _mounts_volume,
+        mounts=[Mount(type="volume", source="data", target="/data")],
+    ),
+    _mount_type("image"),
+    _mount_type("npipe"),
+    _mount_type("cluster"),
+    _when("NetworkMode", "--network", _wants_network, network_mode="backend"),
+    _endpoint("", "--network", _joins_other_networks, EndpointSettings(), network="backend"),
+    _endpoint(".DriverOpts", "--network driver-opt=", _has_endpoint_option, EndpointSettings(driver_opts={"a": "b"})),
+    _endpoint(
+        ".IPAMConfig.LinkLocalIPs",
+        "--link-local-ip",
+        _has_link_local,
+        EndpointSettings(ipam_config=EndpointIPAMConfig(link_local_ips=["169.254.1.1"])),
+    ),
+    Lack(
+        "Config.NetworkDisabled",
+        "use --network none",
+        lambda request: request.network_disabled,
+        CreateRequest(network_disabled=True),
+    ),
+    _when("PidMode", "--pid container:", lambda request: _joins(_host(request).pid_mode), pid_mode="container:db"),
+    _when("IpcMode", "--ipc container:", lambda request: _joins(_host(request).ipc_mode), ipc_mode="container:db"),
+    _when("UsernsMode", "--userns", _wants_user_namespace, userns_mode="private"),
+    _field("Cgroup", "no flag", cgroup="container:db"),
+    _field("Devices", "--device", devices=[DeviceMapping(path_on_host="/dev/fuse")]),
+    _field("DeviceRequests", "--gpus", device_requests=[DeviceRequest(count=-1, capabilities=[["gpu"]])]),
+    _field("DeviceCgroupRules", "--device-cgroup-rule", device_cgroup_rules=["c 10:229 rwm"]),
+    _field("BlkioWeight", "--blkio-weight", blkio_weight=500),
+    _field("BlkioWeightDevice", "--blkio-weight-device", blkio_weight_device=[WeightDevice(path="/dev/sda")]),
+    _field("BlkioDeviceReadBps", "--device-read-bps", blkio_device_read_bps=_RATE),
+    _field("BlkioDeviceWriteBps", "--device-write-bps", blkio_device_write_bps=_RATE),
+    _field("BlkioDeviceReadIOps", "--device-read-iops", blkio_device_read_iops=_RATE),
+    _field("BlkioDeviceWriteIOps", "--device-write-iops", blkio_device_write_iops=_RATE),
+    _field("StorageOpt", "--storage-opt", storage_opt={"size": "1G"}),
+    _when("LogConfig.Type", "--log-driver", _logs_elsewhere, log_config=LogConfig(type="journald")),
+    _when("SecurityOpt", "--security-opt label=", _wants_label, security_opt=["label=type:svirt_t"]),
+    _when("SecurityOpt", "--security-opt apparmor=", _wants_apparmor, security_opt=["apparmor=strict"]),
+    _when(
+        "Sysctls of one interface",
+        "--sysctl net.*.ethN.*",
+        _has_interface_sysctl,
+        sysctls={"net.ipv4.conf.eth0.rp_filter": "1"},
+    ),
+)
+"""Every row; the first that matches is named."""

@@ -1,0 +1,92 @@
+"""The verbs on containers as the API calls them: one object each, gathered here."""
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Any
+
+from wherry.base.errors import Conflict
+from wherry.base.tasks import Supervisor
+from wherry.containers.attach import Attach, AttachSession
+from wherry.containers.create import Create
+from wherry.containers.inspect import Inspect
+from wherry.containers.kill import Kill
+from wherry.containers.listing import Listing
+from wherry.containers.logs import Feed, Logs
+from wherry.containers.remove import Remove
+from wherry.containers.start import Start
+from wherry.containers.stop import Stop
+from wherry.containers.wait import Wait
+from wherry.model.container import Created, CreateRequest
+from wherry.model.query import AttachOptions, ListOptions, LogOptions
+from wherry.runtimes.shim import Shim
+from wherry.state.record import Phase
+from wherry.state.store import Store
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Containers:
+    """Verbs that change something run in a task of the supervisor, so that a client that leaves does not cut them."""
+
+    store: Store
+    supervisor: Supervisor
+    shim: Shim
+    creator: Create
+    starter: Start
+    stopper: Stop
+    killer: Kill
+    remover: Remove
+    waiter: Wait
+    inspector: Inspect
+    lister: Listing
+    reader: Logs
+    attacher: Attach
+
+    async def create(self, name: str, request: CreateRequest, platform: str, version: tuple[int, int]) -> Created:
+        """Create a container."""
+        return await self.supervisor.run(self.creator(name, request, platform, version), f"create {name}")
+
+    async def start(self, ref: str) -> None:
+        """Start a container."""
+        ident = self.store.get(ref).id
+        await self.supervisor.run(self.starter(ident), f"start {ident}")
+
+    async def stop(self, ref: str, seconds: int | None, signal: str) -> None:
+        """Stop a container."""
+        await self.supervisor.run(self.stopper(ref, seconds, signal), f"stop {ref}")
+
+    async def kill(self, ref: str, signal: str) -> None:
+        """Signal a container."""
+        await self.supervisor.run(self.killer(ref, signal), f"kill {ref}")
+
+    async def remove(self, ref: str, force: bool, volumes: bool, link: bool) -> None:
+        """Remove a container."""
+        await self.supervisor.run(self.remover(ref, force, volumes, link), f"remove {ref}")
+
+    def wait(self, ref: str, condition: str) -> Awaitable[Json]:
+        """Stand in line."""
+        return self.waiter(ref, condition)
+
+    async def inspect(self, ref: str, size: bool) -> Json:
+        """Describe one container."""
+        return await self.inspector(ref, size)
+
+    async def list(self, options: ListOptions) -> "list[Json]":
+        """Describe containers."""
+        return await self.lister(options)
+
+    def logs(self, ref: str, options: LogOptions) -> Feed:
+        """Read a log."""
+        return self.reader(ref, options)
+
+    def attach(self, ref: str, options: AttachOptions) -> AttachSession:
+        """Attach a client."""
+        return self.attacher(ref, options)
+
+    async def resize(self, ref: str, height: int, width: int) -> None:
+        """Resize the terminal of the first process."""
+        rec = self.store.get(ref)
+        if rec.phase is not Phase.RUNNING:
+            raise Conflict(f"container {rec.id} is not running")
+        await self.shim.resize(rec.id, "", width, height)

@@ -1,0 +1,74 @@
+"""Network namespaces: made and entered by helper children only, released by anyone (network_namespaces(7), setns(2)).
+
+Standard library only: the zygote imports it. `make` and `open_socket` move the calling process into the namespace, so
+they run in a short-lived child without threads.
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+import socket
+import struct
+
+from wherry.host import syscalls
+
+CLONE_NEWNET = 0x40000000
+MS_BIND = 0x1000
+MNT_DETACH, UMOUNT_NOFOLLOW = 2, 8
+SIOCGIFFLAGS, SIOCSIFFLAGS = 0x8913, 0x8914
+IFF_UP = 1
+FLAGS = struct.Struct("=16sH22x")
+"""struct ifreq with ifr_flags."""
+SELF = "/proc/thread-self/ns/net"
+
+
+def make(path: str) -> int:
+    """Make a namespace with its loopback up and pin it at a path, which must lie in an existing directory.
+
+    Returns the descriptor of a NETLINK_ROUTE socket inside it. A stale pin at the path is replaced. Moves the caller.
+    """
+    release(path)
+    syscalls.unshare(CLONE_NEWNET)
+    _raise_loopback()
+    os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644))
+    try:
+        syscalls.mount(SELF, path, "", MS_BIND, "")
+        return _socket()
+    except BaseException:
+        release(path)
+        raise
+
+
+def open_socket(path: str) -> int:
+    """Return the descriptor of a NETLINK_ROUTE socket in the namespace pinned at a path. Moves the caller."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        syscalls.setns(fd, CLONE_NEWNET)
+    finally:
+        os.close(fd)
+    return _socket()
+
+
+def release(path: str) -> None:
+    """Unpin the namespace and remove the file; either may be gone. The kernel ends it once nothing is in it."""
+    while True:
+        try:
+            syscalls.umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOENT):
+                raise
+            break
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def _raise_loopback() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+        request = fcntl.ioctl(sock.fileno(), SIOCGIFFLAGS, FLAGS.pack(b"lo", 0))
+        _, flags = FLAGS.unpack(request)
+        fcntl.ioctl(sock.fileno(), SIOCSIFFLAGS, FLAGS.pack(b"lo", flags | IFF_UP))
+
+
+def _socket() -> int:
+    return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE).detach()

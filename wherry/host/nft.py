@@ -1,0 +1,73 @@
+"""The kernel's packet filter through libnftables (nft(8), libnftables(3)): no process, no parsing of tool output."""
+
+import ctypes
+import json
+import threading
+from typing import Any
+
+from wherry.base.errors import System
+
+LIBRARY = "libnftables.so.1"
+OUTPUT_JSON = 1 << 4
+"""NFT_CTX_OUTPUT_JSON of nftables/libnftables.h."""
+
+
+class Nft:
+    """One libnftables context; calls from several threads take turns."""
+
+    def __init__(self) -> None:
+        """Load the library; System names the package when it is missing."""
+        try:
+            self._library = _load()
+        except OSError as error:
+            raise System(f"load {LIBRARY}: {error}: install nftables, or start with --iptables=false") from error
+        context = self._library.nft_ctx_new(0)
+        if not context:
+            raise System("open nftables: no context: is nf_tables in this kernel?")
+        self._context = ctypes.c_void_p(context)
+        self._lock = threading.Lock()
+        self._library.nft_ctx_buffer_output(self._context)
+        self._library.nft_ctx_buffer_error(self._context)
+
+    def run(self, commands: str) -> None:
+        """Apply commands in the syntax of `nft -f` as one transaction: all or nothing. System in nft's words."""
+        with self._lock:
+            self._run(commands, 0)
+
+    def list_json(self, command: str) -> list[dict[str, Any]]:
+        """Return the objects that a `list …` command answers with (libnftables-json(5)), without the metainfo."""
+        with self._lock:
+            text = self._run(command, OUTPUT_JSON)
+        return [item for item in json.loads(text)["nftables"] if "metainfo" not in item]
+
+    def close(self) -> None:
+        """Free the context; the object is of no use afterwards."""
+        with self._lock:
+            self._library.nft_ctx_free(self._context)
+            self._context = ctypes.c_void_p(None)
+
+    def _run(self, commands: str, flags: int) -> str:
+        if not self._context:
+            raise System("run nftables commands: the context is closed")
+        self._library.nft_ctx_output_set_flags(self._context, flags)
+        failed = self._library.nft_run_cmd_from_buffer(self._context, commands.encode())
+        # Reading a buffer is what empties it for the next call.
+        error = self._library.nft_ctx_get_error_buffer(self._context) or b""
+        output = self._library.nft_ctx_get_output_buffer(self._context) or b""
+        if failed:
+            raise System(f"apply firewall rules: {error.decode(errors='replace').strip()}")
+        return bytes(output).decode()
+
+
+def _load() -> ctypes.CDLL:
+    library = ctypes.CDLL(LIBRARY)
+    library.nft_ctx_new.restype = ctypes.c_void_p
+    library.nft_ctx_new.argtypes = (ctypes.c_uint32,)
+    for name in ("nft_ctx_buffer_output", "nft_ctx_buffer_error", "nft_ctx_free"):
+        getattr(library, name).argtypes = (ctypes.c_void_p,)
+    for name in ("nft_ctx_get_output_buffer", "nft_ctx_get_error_buffer"):
+        getattr(library, name).argtypes = (ctypes.c_void_p,)
+        getattr(library, name).restype = ctypes.c_char_p
+    library.nft_ctx_output_set_flags.argtypes = (ctypes.c_void_p, ctypes.c_uint)
+    library.nft_run_cmd_from_buffer.argtypes = (ctypes.c_void_p, ctypes.c_char_p)
+    return library

@@ -1,0 +1,178 @@
+"""The daemon's side of the zygote: start it, order jobs from it, end it.
+
+The zygote is exec'd with 0 to 2, its control socket and the lock, an empty environment and a session of its own
+(a terminal's interrupt must not reach it), and dies with the daemon: it sees the end of its control socket.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+import wherry
+from wherry.base.errors import DeadlineExceeded, System, Unavailable
+from wherry.host import packets
+from wherry.host.forkserver import CONTROL, LOCK
+from wherry.host.packet_line import PacketLine
+from wherry.host.packets import Message
+
+PROGRAM: Final = "wherry.main.zygote"
+BOOT: Final = "import sys; sys.path[:0] = sys.argv[1:]; from {0} import main; main()"
+"""Without `site` (-S) no path file of a virtual environment runs, and nothing of it can be imported."""
+FIRST_FREE: Final = 64
+"""Descriptors are moved above this before posix_spawn puts them where they belong: equal numbers would stay cloexec."""
+START_SECONDS: Final = 10.0
+STOP_SECONDS: Final = 10.0
+
+
+def command(program: str = PROGRAM, *roots: str) -> list[str]:
+    """Return the command line that runs a program with this interpreter and this copy of the package.
+
+    `roots` are more directories that the program is looked for in.
+    """
+    root = os.path.dirname(os.path.dirname(os.path.abspath(wherry.__file__)))
+    return [sys.executable, "-I", "-S", "-c", BOOT.format(program), root, *roots]
+
+
+class Zygote:
+    """A running zygote."""
+
+    def __init__(self, pid: int, sock: socket.socket) -> None:
+        """Take a process that was just spawned, and its control socket; use `start`."""
+        self.pid = pid
+        self._pidfd = os.pidfd_open(pid)
+        self._ready: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._gone = asyncio.Event()
+        self._line = PacketLine(sock, self._received, self._lost)
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._pidfd, self._exited)
+
+    @classmethod
+    async def start(cls, lock_fd: int | None, argv: list[str] | None = None) -> "Zygote":
+        """Spawn the zygote and wait until it is ready. System names the failure; nothing is left behind then."""
+        ours, theirs = packets.pair()
+        try:
+            pid = _spawn(argv or command(), theirs.fileno(), lock_fd)
+        except OSError as error:
+            ours.close()
+            raise System(f"start the zygote: {error.strerror or error}") from error
+        finally:
+            theirs.close()
+        zygote = cls(pid, ours)
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                await zygote._ready
+        except BaseException as error:
+            await zygote.close()
+            if isinstance(error, TimeoutError):
+                raise System(f"start the zygote: not ready within {START_SECONDS:g} s") from error
+            raise
+        return zygote
+
+    async def launch(self, job: str, args: Message, fds: Sequence[int] = (), *, deadline: float) -> socket.socket:
+        """Order a job and return the socket that its child answers on. The given descriptors stay open here."""
+        ours, theirs = packets.pair()
+        try:
+            await self._line.send({"job": job, "args": args}, [theirs.fileno(), *fds], deadline=deadline)
+        except Unavailable as error:
+            ours.close()
+            raise Unavailable(f"{job}: the zygote has ended; restart the engine") from error
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        return ours
+
+    async def order(
+        self, job: str, args: Message, fds: Sequence[int] = (), *, deadline: float
+    ) -> tuple[Message, list[int]]:
+        """Run a helper job and return its answer and its descriptors, which are the caller's.
+
+        Raises the kind that the job raised, System when its child died, DeadlineExceeded after `deadline` seconds (the
+        child may then still end its work). A cancelled caller waits for the child first, so that an undo does not
+        overtake the effect.
+        """
+        task = asyncio.create_task(self._ask(job, args, fds, deadline), name=f"zygote {job}")
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait([task])
+            if not task.cancelled() and task.exception() is None:
+                packets.close_all(task.result()[1])
+            raise
+
+    async def _ask(self, job: str, args: Message, fds: Sequence[int], deadline: float) -> tuple[Message, list[int]]:
+        answer: asyncio.Future[tuple[Message, list[int]]] = self._loop.create_future()
+        try:
+            async with asyncio.timeout(deadline):
+                sock = await self.launch(job, args, fds, deadline=deadline)
+                with contextlib.closing(_reply_line(sock, answer, job)):
+                    message, got = await answer
+        except TimeoutError as error:
+            raise DeadlineExceeded(f"{job}: no answer from its helper within {deadline:g} s") from error
+        return packets.checked(message), got
+
+    async def wait_exit(self) -> None:
+        """Return when the zygote has ended; without `close` that is a failure of the engine."""
+        await self._gone.wait()
+
+    async def close(self) -> None:
+        """End the zygote and wait for it; killed after STOP_SECONDS. Its residents go on."""
+        self._line.close()
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._gone.wait()
+        except TimeoutError:
+            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+            await self._gone.wait()
+
+    def _received(self, message: Message, fds: list[int]) -> None:
+        packets.close_all(fds)
+        if not self._ready.done():
+            self._ready.set_result(message)
+
+    def _lost(self) -> None:
+        if not self._ready.done():
+            self._ready.set_exception(System("start the zygote: it ended before it was ready, see its standard error"))
+
+    def _exited(self) -> None:
+        self._loop.remove_reader(self._pidfd)
+        os.close(self._pidfd)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.pid, 0)
+        self._gone.set()
+
+
+def _reply_line(sock: socket.socket, answer: "asyncio.Future[tuple[Message, list[int]]]", job: str) -> PacketLine:
+    """Read one answer into the future."""
+
+    def received(message: Message, fds: list[int]) -> None:
+        if answer.done():
+            packets.close_all(fds)
+        else:
+            answer.set_result((message, fds))
+
+    def ended() -> None:
+        if not answer.done():
+            answer.set_exception(System(f"{job}: the helper ended without an answer"))
+
+    return PacketLine(sock, received, ended)
+
+
+def _spawn(argv: list[str], control: int, lock_fd: int | None) -> int:
+    """Spawn with the control socket and the lock (or /dev/null in its place) as descriptors 3 and 4."""
+    lock = os.open(os.devnull, os.O_RDWR) if lock_fd is None else os.dup(lock_fd)
+    moved = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE) for fd in (control, lock)]
+    os.close(lock)
+    null = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
+    places = [(os.POSIX_SPAWN_DUP2, fd, place) for fd, place in zip(moved, (CONTROL, LOCK), strict=True)]
+    try:
+        return os.posix_spawn(argv[0], argv, {}, file_actions=[null, *places], setsid=True)
+    finally:
+        packets.close_all(moved)

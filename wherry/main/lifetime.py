@@ -1,0 +1,120 @@
+"""From start to stop: what is up, in which order, and how it goes down.
+
+Up: locks, zygote, sockets bound, containerd, records, networks, recovery, first answer. Down: no new requests,
+containers stopped unless they are to live on, streams ended, records closed, containerd last.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from contextlib import AsyncExitStack
+
+import uvloop
+
+from wherry.api.server import Server
+from wherry.base.errors import EngineError
+from wherry.base.faults import Faults
+from wherry.containerd.channel import Channel
+from wherry.containerd.child import ContainerdChild
+from wherry.host import lock
+from wherry.host.notify import notify
+from wherry.host.zygote import Zygote
+from wherry.main.config import Config
+from wherry.main.identity import engine_id
+from wherry.main.listeners import bind
+from wherry.main.pidfile import Pidfile
+from wherry.main.wire import Engine, wire
+from wherry.state.store import Store
+
+log = logging.getLogger("wherry")
+
+CHANNEL_SECONDS = 20.0
+REQUEST_SECONDS = 5.0
+"""How long requests under way may take once the engine goes down."""
+FORCED = 1
+
+
+def serve(config: Config) -> int:
+    """Run the daemon until it is told to stop; returns the exit status of the process."""
+    level = logging.DEBUG if config.debug else logging.getLevelName(config.log_level.upper())
+    logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        return uvloop.run(_serve(config))
+    except EngineError as error:
+        log.error("%s", error)
+        return 1
+
+
+async def _serve(config: Config) -> int:
+    stopping = _signals()
+    async with AsyncExitStack() as up:
+        engine, server = await _up(config, up)
+        notify(f"READY=1\nMAINPID={os.getpid()}", os.environ)
+        log.info("API listens on %s", ", ".join(config.hosts))
+        await stopping.wait()
+        notify("STOPPING=1", os.environ)
+        await _down(config, engine, server)
+    return 0
+
+
+async def _up(config: Config, up: AsyncExitStack) -> tuple[Engine, Server]:
+    for root in (config.data_root, config.exec_root):
+        os.makedirs(root, mode=0o711, exist_ok=True)
+    up.callback(os.close, lock.take(f"{config.data_root}/lock", f"data root {config.data_root}"))
+    exec_lock = await lock.wait(f"{config.exec_root}/lock", f"exec root {config.exec_root}")
+    up.callback(os.close, exec_lock)
+    up.enter_context(Pidfile(config.pidfile))
+    zygote = await Zygote.start(exec_lock)
+    up.push_async_callback(zygote.close)
+    listeners = bind(config.hosts, config.group, os.environ)
+    channel = await _containerd(config, up)
+    store = Store(f"{config.data_root}/wherry.db", Faults.parse(os.environ.get("WHERRY_FAULTS", "")))
+    await store.open()
+    up.push_async_callback(store.close)
+    engine = wire(config, engine_id(config.data_root), zygote, channel, store)
+    up.push_async_callback(engine.close)
+    await engine.boot(config.live_restore)
+    server = Server(engine.services, listeners)
+    await server.start()
+    up.push_async_callback(server.close, REQUEST_SECONDS)
+    return engine, server
+
+
+async def _containerd(config: Config, up: AsyncExitStack) -> Channel:
+    """Reach the given containerd, or start (or adopt) and watch over one of our own."""
+    address = config.containerd
+    if not address:
+        child = ContainerdChild(f"{config.data_root}/containerd", f"{config.exec_root}/containerd")
+        address = await child.start()
+        up.push_async_callback(child.stop)
+        watch = asyncio.create_task(child.supervise())
+        up.callback(watch.cancel)
+    channel = Channel(address, "moby")
+    await channel.open(CHANNEL_SECONDS)
+    up.push_async_callback(channel.close)
+    return channel
+
+
+async def _down(config: Config, engine: Engine, server: Server) -> None:
+    await server.refuse()
+    if not (config.live_restore and engine.running()):
+        await engine.stop_containers(config.shutdown_timeout)
+    engine.services.events.close()
+
+
+def _signals() -> asyncio.Event:
+    """Return the event of the first SIGTERM or SIGINT; a second one ends the process at once."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        if stopping.is_set():
+            log.warning("forced: containers and their streams stay as they are, the next start settles them")
+            os._exit(FORCED)
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    return stopping

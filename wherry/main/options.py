@@ -1,0 +1,105 @@
+"""Every option of dockerd: those that wherryd supports, with their type, and the names of those it refuses.
+
+Source: images.md 24 and 25. A flag and its key in daemon.json differ only where the key is a plural.
+"""
+
+import enum
+from dataclasses import dataclass
+
+
+class Kind(enum.Enum):
+    """The type of an option's value; the word is what help shows."""
+
+    SWITCH = ""
+    NUMBER = "int"
+    TEXT = "string"
+    LIST = "list"
+    MAP = "key=value"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One supported option; `key` is its name in daemon.json, empty when the file cannot hold it."""
+
+    flag: str
+    kind: Kind
+    key: str
+    about: str
+    short: str = ""
+
+    @property
+    def field(self) -> str:
+        """The field of Config that takes the value."""
+        return self.key.replace("-", "_")
+
+    @property
+    def spelled(self) -> str:
+        """The flag as error messages name it: `-l, --log-level`."""
+        return f"-{self.short}, --{self.flag}" if self.short else f"--{self.flag}"
+
+
+_S, _N, _T, _L, _M = Kind.SWITCH, Kind.NUMBER, Kind.TEXT, Kind.LIST, Kind.MAP
+
+GROUPS: dict[str, tuple[Option, ...]] = {
+    "Where it lives": (
+        Option("host", _L, "hosts", "Listen on unix://PATH or systemd's fd:// (repeatable)", "H"),
+        Option("group", _T, "group", "Group that may use the socket", "G"),
+        Option("data-root", _T, "data-root", "Keeps images, containers and volumes"),
+        Option("exec-root", _T, "exec-root", "Keeps what a reboot may take: sockets, namespaces"),
+        Option("pidfile", _T, "pidfile", "File for the daemon's process id", "p"),
+        Option("config-file", _T, "", "Read options from this JSON file"),
+        Option("containerd", _T, "containerd", "Use the containerd at this socket instead of a child of our own"),
+    ),
+    "The default bridge network": (
+        Option("bridge", _T, "bridge", "Use this existing bridge; none: no bridge network", "b"),
+        Option("bip", _T, "bip", "Address and prefix of the default bridge, such as 10.9.0.1/24"),
+        Option("mtu", _N, "mtu", "MTU of the containers' links"),
+        Option("iptables", _S, "iptables", "Write firewall rules"),
+        Option("ip-forward", _S, "ip-forward", "Turn on net.ipv4.ip_forward"),
+        Option("ip-masq", _S, "ip-masq", "Masquerade what leaves the bridge"),
+        Option("dns", _L, "dns", "DNS server for containers (repeatable)"),
+    ),
+    "Containers": (
+        Option("log-driver", _T, "log-driver", "Default log driver: json-file or none"),
+        Option("log-opt", _M, "log-opts", "Default option of the log driver, such as max-size=10m (repeatable)"),
+        Option("init", _S, "init", "Run an init in every container that does not say otherwise"),
+        Option("live-restore", _S, "live-restore", "Leave containers running while the daemon is down"),
+        Option("shutdown-timeout", _N, "shutdown-timeout", "Seconds that containers get to stop; -1: no limit"),
+    ),
+    "The daemon": (
+        Option("debug", _S, "debug", "Log everything", "D"),
+        Option("log-level", _T, "log-level", "debug, info, warn, error or fatal", "l"),
+        Option("label", _L, "labels", "Label of the engine, key=value (repeatable)"),
+        Option("experimental", _S, "experimental", "Say to clients that experimental features may be used"),
+        Option("validate", _S, "", "Check flags and file, print the result and exit"),
+        Option("version", _S, "", "Print the version and exit", "v"),
+        Option("help", _S, "", "Print this and exit", "h"),
+    ),
+}
+
+OPTIONS: tuple[Option, ...] = tuple(option for group in GROUPS.values() for option in group)
+
+_REFUSED = """
+add-runtime:runtimes allow-direct-routing authorization-plugin:authorization-plugins bip6 bridge-accept-fwmark
+cdi-spec-dir:cdi-spec-dirs cgroup-parent containerd-namespace containerd-plugins-namespace cpu-rt-period cpu-rt-runtime
+cri-containerd default-address-pool:default-address-pools default-cgroupns-mode default-gateway default-gateway-v6
+default-ipc-mode default-network-opt:default-network-opts default-runtime default-shm-size default-stop-timeout
+default-ulimit:default-ulimits dns-opt:dns-opts dns-search exec-opt:exec-opts feature:features firewall-backend
+fixed-cidr fixed-cidr-v6 host-gateway-ip:host-gateway-ips http-proxy https-proxy icc init-path
+insecure-registry:insecure-registries ip ip-forward-no-drop ip6tables ipv6 log-format max-concurrent-downloads
+max-concurrent-uploads max-download-attempts metrics-addr network-control-plane-mtu network-diagnostic-port
+no-new-privileges no-proxy node-generic-resource:node-generic-resources nri-opts raw-logs
+registry-mirror:registry-mirrors restart rootless seccomp-profile selinux-enabled storage-driver
+storage-opt:storage-opts swarm-default-advertise-addr tls tlscacert tlscert tlskey tlsverify userland-proxy
+userland-proxy-path userns-remap
+"""
+
+REFUSED_FLAGS: frozenset[str] = frozenset(name.partition(":")[0] for name in _REFUSED.split())
+REFUSED_SHORT: dict[str, str] = {"s": "storage-driver", "r": "restart"}
+REFUSED_KEYS: frozenset[str] = frozenset(name.partition(":")[2] or name for name in _REFUSED.split()) | {
+    "builder",
+    "min-api-version",
+    "proxies",
+}
+IGNORED_KEYS: frozenset[str] = frozenset({"deprecated-key-path", "allow-nondistributable-artifacts"})
+"""Keys without any effect in dockerd too."""

@@ -1,0 +1,66 @@
+"""The programs beside us whose versions clients ask for: runtime and init (images.md 23.2 and 23.3)."""
+
+import json
+import os
+import re
+import shutil
+from dataclasses import dataclass
+
+from wherry.host.facts import program_output
+
+INITS = ("docker-init", "tini")
+FEATURES = "org.opencontainers.runtime-spec.features"
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One program: its name, version and commit, empty where it does not say."""
+
+    name: str
+    version: str = ""
+    commit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """What was found on PATH."""
+
+    runtime: Program
+    init: Program
+    runtime_features: str
+    """The OCI features document of the runtime as one line of JSON, empty when it has none."""
+
+
+def read_programs(runtime: str) -> Programs:
+    """Ask the runtime and the init for their versions (blocking, a few tens of milliseconds)."""
+    init = find_init()
+    return Programs(
+        runtime=parse_runtime(os.path.basename(runtime), program_output(runtime, "--version")),
+        init=parse_init(program_output(init, "--version") if init else ""),
+        runtime_features=_one_line(program_output(runtime, "features")),
+    )
+
+
+def find_init() -> str:
+    """Return the path of the init for `--init`: docker-init or tini; empty when there is neither."""
+    return next((path for path in map(shutil.which, INITS) if path), "")
+
+
+def parse_runtime(name: str, text: str) -> Program:
+    """Read `runc --version` or `crun --version`."""
+    version = re.search(r"version (\S+)", text)
+    commit = re.search(r"^commit: (\S+)", text, re.MULTILINE)
+    return Program(name, version[1] if version else "", commit[1] if commit else "")
+
+
+def parse_init(text: str) -> Program:
+    """Read `tini --version`: `tini version 0.19.0 - git.de40ad0`, the commit is optional."""
+    match = re.search(r"version (\S+)(?: - git\.(\S+))?", text)
+    return Program("docker-init", match[1], match[2] or "") if match else Program("docker-init")
+
+
+def _one_line(text: str) -> str:
+    try:
+        return json.dumps(json.loads(text), separators=(",", ":"))
+    except ValueError:
+        return ""

@@ -1,0 +1,272 @@
+"""What the engine says of itself: `version` and `info` in the newest shape (images.md 23)."""
+
+import asyncio
+import os
+import platform
+import re
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from wherry.base.errors import EngineError
+from wherry.base.offload import offload
+from wherry.base.version import API_VERSION, BUILD_TIME, ENGINE_VERSION, GIT_COMMIT, MIN_API_VERSION
+from wherry.host.facts import HostFacts, forwards_ipv4, open_descriptors
+from wherry.main.config import Config
+from wherry.main.programs import FEATURES, Program, Programs, read_programs
+from wherry.state.record import Phase, Record
+
+Json = dict[str, Any]
+
+PLATFORM = "wherry"
+SNAPSHOTTER = "io.containerd.snapshotter.v1"
+INDEX = "https://index.docker.io/v1/"
+NAMESPACES = {"Containers": "moby", "Plugins": "plugins.moby"}
+PLUGINS: Json = {
+    "Volume": ["local"],
+    "Network": ["bridge", "host", "null"],
+    "Authorization": None,
+    "Log": ["json-file"],
+}
+REGISTRIES: Json = {
+    "IndexConfigs": {"docker.io": {"Mirrors": [], "Name": "docker.io", "Official": True, "Secure": True}},
+    "InsecureRegistryCIDRs": ["::1/128", "127.0.0.0/8"],
+    "Mirrors": None,
+}
+SWARM: Json = {
+    "NodeID": "",
+    "NodeAddr": "",
+    "LocalNodeState": "inactive",
+    "ControlAvailable": False,
+    "Error": "",
+    "RemoteManagers": None,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where `info` and `version` read; functions are asked anew each time."""
+
+    config: Config
+    engine_id: str
+    host: HostFacts
+    records: Callable[[], Iterable[Record]]
+    count_images: Callable[[], Awaitable[int]]
+    containerd_version: Callable[[], Awaitable[tuple[str, str]]]
+    """Version and revision; raises a kind when containerd does not answer."""
+    containerd_address: Callable[[], str]
+    count_event_readers: Callable[[], int]
+    runtimes: Mapping[str, str] = field(default_factory=lambda: {"runc": "runc"})
+    """Names that HostConfig.Runtime may be, with the program of each."""
+    default_runtime: str = "runc"
+    snapshotter: str = "overlayfs"
+    programs: Callable[[str], Programs] = read_programs
+    """Blocking; asked once, at the first need."""
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+
+class System:
+    """SystemVerbs of the API. Concurrent `info` requests share one computation."""
+
+    def __init__(self, sources: Sources) -> None:
+        """Take the sources; nothing is read before the first question."""
+        self._from = sources
+        self._programs: asyncio.Task[Programs] | None = None
+        self._info: asyncio.Task[Json] | None = None
+        self.experimental = sources.config.experimental
+
+    async def version(self) -> Json:
+        """Return SystemVersion; a containerd that does not answer is left out of Components."""
+        host, programs = self._from.host, await self._ask_programs()
+        engine = {
+            "ApiVersion": API_VERSION,
+            "Arch": host.architecture,
+            "BuildTime": BUILD_TIME,
+            "Experimental": str(self.experimental).lower(),
+            "GitCommit": GIT_COMMIT,
+            "GoVersion": f"python{platform.python_version()}",
+            "KernelVersion": host.kernel,
+            "MinAPIVersion": MIN_API_VERSION,
+            "Os": "linux",
+        }
+        others = [await self._containerd(), programs.runtime, programs.init]
+        return {
+            "Platform": {"Name": PLATFORM},
+            "Version": ENGINE_VERSION,
+            **engine,
+            "Experimental": self.experimental,
+            "Components": [
+                {"Name": "Engine", "Version": ENGINE_VERSION, "Details": engine},
+                *(_component(program) for program in others if program.version),
+            ],
+        }
+
+    async def info(self) -> Json:
+        """Return SystemInfo; raises what counting the images raises."""
+        if self._info is None or self._info.done():
+            self._info = asyncio.create_task(self._read_info(), name="info")
+        return await asyncio.shield(self._info)
+
+    async def _read_info(self) -> Json:
+        programs, containerd = await self._ask_programs(), await self._containerd()
+        forwarding, descriptors = await offload(forwards_ipv4), await offload(open_descriptors)
+        return {
+            **self._identity(),
+            **_census(self._from.records()),
+            "Images": await self._from.count_images(),
+            **self._machine(forwarding),
+            **self._storage(),
+            **self._engine(programs),
+            "NFd": descriptors,
+            "NGoroutines": len(asyncio.all_tasks()),
+            "NEventsListener": self._from.count_event_readers(),
+            "SystemTime": _local_time(time.time_ns()),
+            "ContainerdCommit": _commit(containerd),
+            "RuncCommit": _commit(programs.runtime),
+            "InitCommit": _commit(programs.init),
+        }
+
+    def _identity(self) -> Json:
+        config, host = self._from.config, self._from.host
+        return {
+            "ID": self._from.engine_id,
+            "Name": host.hostname,
+            "Labels": list(config.labels),
+            "ServerVersion": ENGINE_VERSION,
+            "ExperimentalBuild": config.experimental,
+            "LiveRestoreEnabled": config.live_restore,
+            "Debug": config.debug,
+            "ProductLicense": "",
+            "Isolation": "",
+            "Swarm": SWARM,
+        }
+
+    def _machine(self, forwarding: bool) -> Json:
+        host, groups = self._from.host, self._from.host.cgroups
+        return {
+            "KernelVersion": host.kernel,
+            "OperatingSystem": host.os_name,
+            "OSVersion": host.os_version,
+            "OSType": "linux",
+            "Architecture": host.machine,
+            "NCPU": host.cpus,
+            "MemTotal": host.memory,
+            "CgroupDriver": "cgroupfs",
+            "CgroupVersion": str(groups.version),
+            "MemoryLimit": groups.memory,
+            "SwapLimit": groups.swap,
+            "OomKillDisable": groups.oom_kill_disable,
+            "CpuCfsPeriod": groups.cpu_period,
+            "CpuCfsQuota": groups.cpu_quota,
+            "CPUShares": groups.cpu_shares,
+            "CPUSet": groups.cpuset,
+            "PidsLimit": groups.pids,
+            "IPv4Forwarding": forwarding,
+            "SecurityOptions": security_options(host),
+            "Warnings": warnings(host, forwarding) or None,
+        }
+
+    def _storage(self) -> Json:
+        return {
+            "Driver": self._from.snapshotter,
+            "DriverStatus": [["driver-type", SNAPSHOTTER]],
+            "DockerRootDir": self._from.config.data_root,
+            "IndexServerAddress": INDEX,
+            "RegistryConfig": REGISTRIES,
+            "Containerd": {"Address": self._from.containerd_address(), "Namespaces": NAMESPACES},
+        }
+
+    def _engine(self, programs: Programs) -> Json:
+        config, environ = self._from.config, self._from.environ
+        return {
+            "Plugins": PLUGINS,
+            "LoggingDriver": config.log_driver,
+            "Runtimes": self._runtimes(programs),
+            "DefaultRuntime": self._from.default_runtime,
+            "InitBinary": "docker-init",
+            "FirewallBackend": {"Driver": "nftables" if config.iptables else "none"},
+            "GenericResources": None,
+            "DiscoveredDevices": [],
+            "CDISpecDirs": [],
+            "HttpProxy": mask_credentials(_variable(environ, "HTTP_PROXY")),
+            "HttpsProxy": mask_credentials(_variable(environ, "HTTPS_PROXY")),
+            "NoProxy": _variable(environ, "NO_PROXY"),
+        }
+
+    def _runtimes(self, programs: Programs) -> Json:
+        status = {"status": {FEATURES: programs.runtime_features}} if programs.runtime_features else {}
+        return {
+            name: {"path": path, **(status if name == self._from.default_runtime else {})}
+            for name, path in self._from.runtimes.items()
+        }
+
+    async def _ask_programs(self) -> Programs:
+        if self._programs is None:
+            path = self._from.runtimes[self._from.default_runtime]
+            self._programs = asyncio.create_task(offload(self._from.programs, path), name="programs")
+        return await asyncio.shield(self._programs)
+
+    async def _containerd(self) -> Program:
+        try:
+            version, revision = await self._from.containerd_version()
+        except EngineError:
+            return Program("containerd")  # these answers matter most when a part is down
+        return Program("containerd", version, revision)
+
+
+def security_options(host: HostFacts) -> list[str]:
+    """Return what containers are confined by, in Docker's order; only what this engine applies."""
+    options = ["name=seccomp,profile=builtin"] if host.seccomp else []
+    return options + (["name=cgroupns"] if host.cgroup_namespaces else [])
+
+
+def warnings(host: HostFacts, forwarding: bool) -> list[str]:
+    """Return Docker's warnings on limits that this kernel does not offer."""
+    groups = host.cgroups
+    missing = {
+        "No memory limit support": not groups.memory,
+        "No swap limit support": not groups.swap,
+        "No oom kill disable support": not groups.oom_kill_disable and groups.version == 1,
+        "No cpu cfs quota support": not groups.cpu_quota,
+        "No cpu cfs period support": not groups.cpu_period,
+        "No cpu shares support": not groups.cpu_shares,
+        "No cpuset support": not groups.cpuset,
+        "IPv4 forwarding is disabled": not forwarding,
+    }
+    return [f"WARNING: {text}" for text, applies in missing.items() if applies]
+
+
+def mask_credentials(url: str) -> str:
+    """Return a proxy's URL with user and password replaced by `xxxxx:xxxxx`."""
+    return re.sub(r"^([a-z][a-z0-9+.-]*://)?.*@", r"\1xxxxx:xxxxx@", url, count=1, flags=re.IGNORECASE)
+
+
+def _census(records: Iterable[Record]) -> Json:
+    phases = [record.phase for record in records]
+    running = phases.count(Phase.RUNNING)
+    return {
+        "Containers": len(phases),
+        "ContainersRunning": running,
+        "ContainersPaused": 0,
+        "ContainersStopped": len(phases) - running,
+    }
+
+
+def _component(program: Program) -> Json:
+    return {"Name": program.name, "Version": program.version, "Details": {"GitCommit": program.commit}}
+
+
+def _commit(program: Program) -> Json:
+    return {"ID": program.commit or program.version or "N/A"}
+
+
+def _variable(environ: Mapping[str, str], name: str) -> str:
+    return environ.get(name) or environ.get(name.lower()) or ""
+
+
+def _local_time(at_ns: int) -> str:
+    seconds, fraction = divmod(at_ns, 1_000_000_000)
+    zone = time.strftime("%z", time.localtime(seconds))
+    offset = "Z" if zone == "+0000" else f"{zone[:3]}:{zone[3:]}"
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(seconds)) + f".{fraction:09d}{offset}"

@@ -1,0 +1,118 @@
+"""The shim tier: containerd tasks with the shim that the runtime's name chooses.
+
+Everything goes by the container id, so that a release needs nothing that was remembered. Deletes are idempotent.
+"""
+
+import contextlib
+import signal
+from typing import Any
+
+import msgspec
+
+from wherry.base.errors import Conflict, DeadlineExceeded, EngineError, InvalidParameter, NotFound
+from wherry.containerd.containers import Containers
+from wherry.containerd.tasks import Exit, Tasks, TaskState
+from wherry.runtimes.registry import Runtime
+
+KILL_SECONDS = 10.0
+"""How long a killed task may take to be reaped."""
+
+
+Pipes = tuple[str, str, str]
+"""Paths of the fifos of stdin, stdout and stderr; empty for none."""
+
+
+class _Spec(msgspec.Struct):
+    process: dict[str, Any]
+
+
+class Shim:
+    """Creates, starts, signals, waits for and deletes tasks."""
+
+    def __init__(self, containers: Containers, tasks: Tasks, labels: dict[str, str]) -> None:
+        """Take the services, and the labels that mark our containers for the sweep at boot."""
+        self._containers = containers
+        self._tasks = tasks
+        self._labels = labels
+
+    async def create(self, ident: str, spec: bytes, runtime: Runtime, pipes: Pipes, terminal: bool) -> int:
+        """Create container and task; a stale one of the same id is deleted once. Returns the pid."""
+        options = runtime.options()
+        try:
+            await self._containers.create(ident, spec, runtime.shim, options, self._labels)
+        except Conflict:
+            await self.delete(ident)
+            await self._containers.create(ident, spec, runtime.shim, options, self._labels)
+        return await self._tasks.create(ident, *pipes, terminal, options)
+
+    async def start(self, ident: str, exec_id: str = "") -> int:
+        """Release a created process to exec; returns its pid."""
+        return await self._tasks.start(ident, exec_id)
+
+    async def exec(self, ident: str, exec_id: str, process: bytes, pipes: Pipes, terminal: bool) -> None:
+        """Add a process (JSON of the OCI spec) to a running task."""
+        await self._tasks.exec(ident, exec_id, process, *pipes, terminal)
+
+    async def process(self, ident: str) -> dict[str, Any]:
+        """Return the OCI process that the container was created with."""
+        record = await self._containers.get(ident)
+        return msgspec.json.decode(record.spec, type=_Spec).process
+
+    async def resize(self, ident: str, exec_id: str, width: int, height: int) -> None:
+        """Resize a process's terminal, in characters."""
+        await self._tasks.resize(ident, exec_id, width, height)
+
+    async def close_stdin(self, ident: str, exec_id: str) -> None:
+        """Let the process see the end of its stdin; gone is fine."""
+        with contextlib.suppress(NotFound):
+            await self._tasks.close_stdin(ident, exec_id)
+
+    async def delete_process(self, ident: str, exec_id: str) -> None:
+        """Forget an exec that has ended; gone is fine."""
+        with contextlib.suppress(NotFound):
+            await self._tasks.delete_process(ident, exec_id)
+
+    async def kill(self, ident: str, number: int, exec_id: str = "") -> None:
+        """Signal a process; NotFound when it is gone."""
+        await self._tasks.kill(ident, number, exec_id)
+
+    async def kill_all(self, ident: str) -> None:
+        """SIGKILL everything in the container; gone or never started is fine."""
+        try:
+            await self._tasks.kill(ident, signal.SIGKILL, everyone=True)
+        except (NotFound, Conflict, InvalidParameter):
+            return  # stopped or gone: containerd says not found or failed precondition
+
+    async def wait(self, ident: str, exec_id: str, seconds: float) -> Exit:
+        """Wait for a process; DeadlineExceeded after `seconds`, NotFound when there is none."""
+        return await self._tasks.wait(ident, exec_id, seconds)
+
+    async def state(self, ident: str) -> TaskState | None:
+        """Return what containerd knows of the task, None for nothing."""
+        try:
+            return await self._tasks.get(ident)
+        except NotFound:
+            return None
+
+    async def delete(self, ident: str) -> None:
+        """Kill, reap and delete task and container; nothing there is fine. DeadlineExceeded if it cannot be killed."""
+        try:
+            await self._tasks.delete(ident)
+        except NotFound:
+            pass
+        except EngineError:
+            await self._end(ident)
+        await self._containers.delete(ident)
+
+    async def _end(self, ident: str) -> None:
+        await self.kill_all(ident)
+        try:
+            await self._tasks.wait(ident, "", KILL_SECONDS)
+            await self._tasks.delete(ident)
+        except NotFound:
+            return
+        except DeadlineExceeded as error:
+            raise DeadlineExceeded(
+                f"container {ident} does not end {KILL_SECONDS:.0f} s after SIGKILL: a process in uninterruptible "
+                "sleep holds it; see ps for state D"
+            ) from error

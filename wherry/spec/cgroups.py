@@ -1,0 +1,69 @@
+"""Where a container stands in the cgroup tree and what limits it there (start.md 5.3, 5.9)."""
+
+import posixpath
+from collections.abc import Sequence
+from typing import Any
+
+from wherry.model.container import HostConfig
+from wherry.spec.devices import build_rules
+from wherry.spec.facts import Device, EngineFacts
+
+CFS_PERIOD = 100_000
+"""Microseconds; the period that NanoCpus is a share of."""
+NANO = 1_000_000_000
+SYSTEMD = "systemd"
+
+
+def cgroups_path(ident: str, host_config: HostConfig, engine: EngineFacts) -> str:
+    """Return `linux.cgroupsPath`; the container's parent wins over the daemon's."""
+    parent = host_config.cgroup_parent or engine.cgroup_parent
+    if engine.cgroup_driver == SYSTEMD:
+        return f"{parent or 'system.slice'}:docker:{ident}"
+    return posixpath.normpath(f"{parent or '/docker'}/{ident}")
+
+
+def build_resources(host_config: HostConfig, devices: Sequence[Device], engine: EngineFacts) -> dict[str, Any]:
+    """Return `linux.resources`; groups without a value are left out, and so is what version 2 does not have."""
+    groups = {
+        "memory": _memory(host_config, engine),
+        "cpu": _cpu(host_config, engine),
+        "pids": _pids(host_config),
+        "blockIO": {"weight": host_config.blkio_weight} if host_config.blkio_weight else {},
+    }
+    return {"devices": build_rules(host_config, devices), **{name: group for name, group in groups.items() if group}}
+
+
+def _memory(wanted: HostConfig, engine: EngineFacts) -> dict[str, Any]:
+    """A limit of 0 means none; a swap of -1 means no limit, which is written by leaving it out."""
+    limits: dict[str, Any] = {
+        "limit": wanted.memory,
+        "reservation": wanted.memory_reservation,
+        "swap": wanted.memory_swap,
+    }
+    memory = {name: value for name, value in limits.items() if value > 0}
+    if engine.cgroup_version == 1:
+        if wanted.memory_swappiness is not None and wanted.memory_swappiness >= 0:
+            memory["swappiness"] = wanted.memory_swappiness
+        if wanted.oom_kill_disable is not None:
+            memory["disableOOMKiller"] = wanted.oom_kill_disable
+    return memory
+
+
+def _cpu(wanted: HostConfig, engine: EngineFacts) -> dict[str, Any]:
+    share = wanted.nano_cpus * CFS_PERIOD // NANO
+    cpu: dict[str, Any] = {
+        "shares": wanted.cpu_shares,
+        "quota": wanted.cpu_quota or share,
+        "period": wanted.cpu_period or (CFS_PERIOD if share else 0),
+        "cpus": wanted.cpuset_cpus,
+        "mems": wanted.cpuset_mems,
+    }
+    if engine.cpu_realtime:
+        cpu |= {"realtimeRuntime": wanted.cpu_realtime_runtime, "realtimePeriod": wanted.cpu_realtime_period}
+    return {name: value for name, value in cpu.items() if value}
+
+
+def _pids(wanted: HostConfig) -> dict[str, Any]:
+    if wanted.pids_limit is None:
+        return {}
+    return {"limit": wanted.pids_limit if wanted.pids_limit > 0 else -1}

@@ -1,0 +1,67 @@
+"""Device nodes and what the device cgroup allows (start.md 5.1, 5.3, 5.8)."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from wherry.base.errors import InvalidParameter
+from wherry.model.container import HostConfig
+from wherry.spec.facts import Device
+
+RULE = re.compile(r"([acb]) ([0-9]{1,10}|\*):([0-9]{1,10}|\*) ([rwm]{1,3})")
+WILDCARD = -1
+
+
+def _rule(allow: bool, kind: str, major: int, minor: int, access: str = "rwm") -> dict[str, Any]:
+    return {"allow": allow, "type": kind, "major": major, "minor": minor, "access": access}
+
+
+ALLOWED = ((1, 5), (1, 3), (1, 9), (1, 8), (5, 0), (5, 1))
+"""zero, null, urandom, random, tty, console."""
+FUSE = (10, 229)
+
+DEFAULT_RULES: tuple[dict[str, Any], ...] = (
+    {"allow": False, "access": "rwm"},
+    *(_rule(True, "c", major, minor) for major, minor in ALLOWED),
+    _rule(False, "c", *FUSE),
+)
+
+
+def build_devices(devices: Sequence[Device]) -> list[dict[str, Any]]:
+    """Return `linux.devices`: the nodes that the runtime makes."""
+    return [
+        {
+            "path": device.path,
+            "type": device.kind,
+            "major": device.major,
+            "minor": device.minor,
+            "fileMode": device.mode,
+            "uid": device.uid,
+            "gid": device.gid,
+        }
+        for device in devices
+    ]
+
+
+def build_rules(host_config: HostConfig, devices: Sequence[Device]) -> list[dict[str, Any]]:
+    """Return `linux.resources.devices`, later rules winning; InvalidParameter for a malformed DeviceCgroupRules."""
+    if host_config.privileged:
+        return [*DEFAULT_RULES, {"allow": True, "access": "rwm"}]
+    return [
+        *DEFAULT_RULES,
+        *(_rule(True, device.kind, device.major, device.minor, device.access) for device in devices),
+        *(parse_rule(rule) for rule in host_config.device_cgroup_rules or ()),
+    ]
+
+
+def parse_rule(text: str) -> dict[str, Any]:
+    """Return an allow rule from `type major:minor access`, `*` for any number; InvalidParameter if it is no such."""
+    match = RULE.fullmatch(text)
+    if match is None:
+        raise InvalidParameter(f"invalid device cgroup rule format: '{text}'")
+    kind, major, minor, access = match.groups()
+    return _rule(True, kind, _number(major), _number(minor), access)
+
+
+def _number(text: str) -> int:
+    return WILDCARD if text == "*" else int(text)

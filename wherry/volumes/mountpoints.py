@@ -1,0 +1,93 @@
+"""Binds, Mounts, Tmpfs and Volumes of a request become one list of mount points (api-containers.md 3.5, 3.6)."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import msgspec
+
+from wherry.base.errors import InvalidParameter, Unimplemented
+from wherry.base.ids import new_id
+from wherry.model.container import ContainerConfig, HostConfig, MountPoint
+from wherry.volumes.local import DRIVER, LocalVolumes
+from wherry.volumes.mounts import parse_mount
+from wherry.volumes.syntax import check_destination, clean, parse_bind
+
+DEFAULT_PROPAGATION = "rprivate"
+IN_DATA_ROOT = "rslave"
+"""A container that holds the engine's own mounts for itself would keep them from being unmounted."""
+
+
+def resolve_mountpoints(
+    config: ContainerConfig,
+    host_config: HostConfig,
+    *,
+    data_root: str,
+    new_name: Callable[[], str] = new_id,
+) -> tuple[MountPoint, ...]:
+    """Return the mount points of a container by destination; pure, nothing is made and no source is looked at.
+
+    Anonymous volumes have their name and path; whoever creates the container makes them (LocalVolumes.create).
+    HostConfig.Tmpfs is no mount point, it only takes its destinations. InvalidParameter in Docker's words,
+    Unimplemented for named volumes and volumes of other containers.
+    """
+    if host_config.volumes_from:
+        raise Unimplemented("volumes of other containers (--volumes-from) are not supported by this engine yet")
+    shadowed = _tmpfs_destinations(host_config.tmpfs or ())
+    points: dict[str, MountPoint] = {}
+    for point in _asked(host_config):
+        if point.destination in points or (point.type != "tmpfs" and point.destination in shadowed):
+            raise InvalidParameter(f"Duplicate mount point: {point.destination}")
+        points[point.destination] = _placed(point, data_root)
+    for point in _declared(config):
+        if point.destination not in shadowed:
+            points.setdefault(point.destination, point)
+    local = LocalVolumes(data_root)
+    return tuple(_named(points[path], local, new_name) for path in sorted(points))
+
+
+def _tmpfs_destinations(paths: Iterable[str]) -> set[str]:
+    for path in paths:
+        check_destination(path)
+    return {clean(path) for path in paths}
+
+
+def _asked(host_config: HostConfig) -> Iterator[MountPoint]:
+    for raw in host_config.binds or ():
+        yield parse_bind(raw)
+    for mount in host_config.mounts or ():
+        yield parse_mount(mount)
+
+
+def _declared(config: ContainerConfig) -> Iterator[MountPoint]:
+    """Config.Volumes, of the request and the image: a path of its own unless something is mounted there."""
+    for path in config.volumes or ():
+        if clean(path) == "/":
+            raise InvalidParameter("invalid specification: destination can't be '/'")
+        yield MountPoint(type="volume", destination=clean(path))
+
+
+def _named(point: MountPoint, local: LocalVolumes, new_name: Callable[[], str]) -> MountPoint:
+    if point.type != "volume":
+        return point
+    name = new_name()
+    return msgspec.structs.replace(point, name=name, source=local.path(name), driver=DRIVER)
+
+
+def _placed(point: MountPoint, data_root: str) -> MountPoint:
+    """Settle the propagation of a bind: of the data root, of what is below or above it, mounts must not stay held."""
+    if point.type != "bind":
+        return point
+    related = touches(point.source, data_root)
+    if related and point.propagation not in ("", "rslave", "rshared"):
+        raise InvalidParameter(
+            'invalid mount config: must use either propagation mode "rslave" or "rshared" when mount source is within '
+            f'the daemon root, daemon root: "{data_root}", bind mount source: "{point.source}", propagation: '
+            f'"{point.propagation}"'
+        )
+    default = IN_DATA_ROOT if related else DEFAULT_PROPAGATION
+    return msgspec.structs.replace(point, propagation=point.propagation or default)
+
+
+def touches(source: str, data_root: str) -> bool:
+    """Tell whether one of the paths is the other or lies below it."""
+    one, other = source.rstrip("/") + "/", data_root.rstrip("/") + "/"
+    return one.startswith(other) or other.startswith(one)
