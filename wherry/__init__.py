@@ -1,2 +1,1 @@
-"""wherry: a Docker Engine in Python on containerd and any OCI runtime.
-"""
+"""wherry: a Docker Engine in Python on containerd and any OCI runtime."""

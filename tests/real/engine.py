@@ -94,7 +94,9 @@ class Engine:
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def docker(self, *arguments: str, stdin: bytes | None = None, timeout: float = 60) -> "subprocess.CompletedProcess[bytes]":
+    def docker(
+        self, *arguments: str, stdin: bytes | None = None, timeout: float = 60
+    ) -> "subprocess.CompletedProcess[bytes]":
         """Run the docker CLI against this engine."""
         environment = {"PATH": os.environ["PATH"], "DOCKER_HOST": self.host, "HOME": str(self.root)}
         return subprocess.run(
@@ -113,4 +115,3 @@ class Engine:
 
     def client(self) -> docker.DockerClient:
         return docker.DockerClient(base_url=self.host, version="auto", timeout=60)
-

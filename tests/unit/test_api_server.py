@@ -89,7 +89,13 @@ async def test_an_unclean_path_is_redirected(engine: Engine, line: str, location
 
 
 def test_clean_path() -> None:
-    assert [clean_path(path) for path in ("/a//b", "/../a/", "/", "/..", "/a/./b/")] == ["/a/b", "/a/", "/", "/", "/a/b/"]
+    assert [clean_path(path) for path in ("/a//b", "/../a/", "/", "/..", "/a/./b/")] == [
+        "/a/b",
+        "/a/",
+        "/",
+        "/",
+        "/a/b/",
+    ]
 
 
 def test_versions_compare_by_number() -> None:
@@ -128,9 +134,7 @@ async def test_a_version_that_is_too_old_is_answered_in_plain_text(engine: Engin
 async def test_a_route_that_came_later(engine: Engine) -> None:
     answer = await engine.ask("GET /v1.29/distribution/a/b/json")
     assert status_of(answer) == 400
-    assert body_of(answer) == (
-        b'{"message":"GET /distribution/{name:.*}/json requires minimum API version 1.30"}\n'
-    )
+    assert body_of(answer) == (b'{"message":"GET /distribution/{name:.*}/json requires minimum API version 1.30"}\n')
 
 
 async def test_options_is_answered_everywhere(engine: Engine) -> None:

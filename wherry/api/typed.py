@@ -92,7 +92,7 @@ def _describe(value: Any, kind: str) -> str:
         return "bool"
     if isinstance(value, int):
         return f"number {value}" if kind in _RANGES or kind in ("int", "int64", "time.Duration") else "number"
-    return {str: "string", list: "array", dict: "object"}[type(value)]
+    return "string" if isinstance(value, str) else "array" if isinstance(value, list) else "object"
 
 
 def _value(kind: Any, value: Any, place: _Place) -> Any:

@@ -17,8 +17,12 @@ class Supervisor:
         """Begin with no flow."""
         self._tasks: set[asyncio.Task[Any]] = set()
 
-    def spawn(self, flow: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
-        """Run a flow; its failure is logged when nobody else takes it."""
+    def spawn(self, flow: Coroutine[Any, Any, object], name: str) -> None:
+        """Run a flow that nobody waits for; its failure is logged."""
+        task = self._begin(flow, name)
+        task.add_done_callback(_say_failure)
+
+    def _begin(self, flow: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
         task = asyncio.create_task(flow, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
@@ -26,7 +30,7 @@ class Supervisor:
 
     async def run(self, flow: Coroutine[Any, Any, T], name: str) -> T:
         """Run a flow to its end even if the caller is cancelled (a client that hangs up)."""
-        return await asyncio.shield(self.spawn(flow, name))
+        return await asyncio.shield(self._begin(flow, name))
 
     async def drain(self, seconds: float) -> list[str]:
         """Wait for all flows, then cancel the rest; returns the names of those cancelled."""
@@ -41,8 +45,13 @@ class Supervisor:
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.debug("flow %s ended with %r", task.get_name(), error)
+        if not task.cancelled():
+            task.exception()  # seen: the caller has it, unless it hung up
+
+
+def _say_failure(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("%s failed: %r", task.get_name(), error, exc_info=error)
 
 
 async def finish(flow: Coroutine[Any, Any, T]) -> T:

@@ -32,41 +32,54 @@ class AttachSession:
 
     async def hand_over(self, fd: int, early: bytes, head: bytes) -> None:
         """Replay the log if asked, then give the socket to the keeper, or hold it until the container starts."""
-        asked, rec = self._options, self._rec
-        try:
-            if asked.logs:
-                await offload(write_all, fd, head, REPLAY_SECONDS)
-                await self._replay(fd)
-                head = b""
-        except BaseException:
-            os.close(fd)
-            raise
-        self._news.container(rec, "attach")
-        if not asked.stream:
-            await self._close(fd, head)
-            return
-        wish = keepers.AttachOptions(
-            stdin=asked.stdin and rec.config.open_stdin,
+        self._news.container(self._rec, "attach")
+        keeper = self._hub.keeper(self._rec.id)
+        if not self._options.stream:
+            await self._dump(fd, head)
+        elif self._options.logs and keeper is not None:
+            await self._replay_then_stream(keeper, fd, head, self._wish(early, hold=True))
+        else:
+            await self._hub.attach(self._rec.id, fd, head, self._wish(early, hold=False))
+
+    def _wish(self, early: bytes, hold: bool) -> keepers.AttachOptions:
+        asked, config = self._options, self._rec.config
+        return keepers.AttachOptions(
+            stdin=asked.stdin and config.open_stdin,
             stdout=asked.stdout,
             stderr=asked.stderr,
             framed=not self.tty,
             detach_keys=parse_keys(asked.detach_keys) if self.tty else b"",
-            stdin_once=rec.config.stdin_once,
+            stdin_once=config.stdin_once,
             early=early,
+            hold=hold,
         )
-        await self._hub.attach(rec.id, fd, head, wish)
 
-    async def _replay(self, fd: int) -> None:
-        options = LogOptions(stdout=self._options.stdout, stderr=self._options.stderr)
-        async for chunk in self._logs(self._rec.id, options).chunks():
-            await offload(write_all, fd, chunk, REPLAY_SECONDS)
-
-    @staticmethod
-    async def _close(fd: int, head: bytes) -> None:
+    async def _dump(self, fd: int, head: bytes) -> None:
+        """Write the head and, if asked, the log so far; then the stream ends."""
         try:
             await offload(write_all, fd, head, REPLAY_SECONDS)
+            if self._options.logs:
+                await self._replay(fd, 0)
         finally:
             os.close(fd)
+
+    async def _replay_then_stream(
+        self, keeper: keepers.Keeper, fd: int, head: bytes, wish: keepers.AttachOptions
+    ) -> None:
+        """Subscribe and hold back, write the log up to that moment, then let the stream flow: no gap, no double."""
+        reply = os.dup(fd)
+        try:
+            attachment = await keeper.attach(fd, b"", wish)
+            await offload(write_all, reply, head, REPLAY_SECONDS)
+            await self._replay(reply, attachment.since_ns)
+            await keeper.release(attachment)
+        finally:
+            os.close(reply)
+
+    async def _replay(self, fd: int, until: int) -> None:
+        options = LogOptions(stdout=self._options.stdout, stderr=self._options.stderr, until=until)
+        async for chunk in self._logs(self._rec.id, options).chunks():
+            await offload(write_all, fd, chunk, REPLAY_SECONDS)
 
 
 class Attach:

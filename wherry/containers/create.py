@@ -85,14 +85,14 @@ class Leases(Protocol):
         ...
 
 
-class Volumes(Protocol):
-    """Makes anonymous volumes (volumes.local.LocalVolumes); blocking."""
+class Snapshots(Protocol):
+    """Holds root filesystems (containerd.snapshots.Snapshots)."""
 
-    def create(self, name: str, /) -> str:
-        """Make the volume and return its path."""
+    async def prepare(self, key: str, parent: str, lease: str, labels: dict[str, str]) -> object:
+        """Make a writable snapshot under a lease."""
         ...
 
-    def remove(self, name: str, /) -> None:
+    async def remove(self, key: str) -> None:
         """Remove it; missing is fine."""
         ...
 
@@ -179,16 +179,16 @@ class Create:
         images: Images,
         store: Store,
         leases: Leases,
-        volumes: Volumes,
+        snapshots: Snapshots,
         news: News,
         defaults: Defaults,
         labels: dict[str, str],
     ) -> None:
-        """Take the collaborators; `labels` mark our leases for the sweep at boot."""
+        """Take the collaborators; `labels` mark our leases and snapshots for the sweep at boot."""
         self._images = images
         self._store = store
         self._leases = leases
-        self._volumes = volumes
+        self._snapshots = snapshots
         self._news = news
         self._defaults = defaults
         self._labels = labels
@@ -218,8 +218,7 @@ class Create:
         """Take what the container owns from now on; a record that was stored stays, everything else is given back."""
         try:
             await self._leases.create(rec.id, self._labels)
-            for volume in _anonymous(rec):
-                await offload(self._volumes.create, volume)
+            await self._snapshots.prepare(rec.id, rec.image_chain, rec.id, self._labels)
             return await self._insert(rec, name)
         except BaseException as error:
             if self._store.by_id(rec.id) is None:
@@ -243,15 +242,10 @@ class Create:
     async def _give_back(self, rec: Record, error: BaseException) -> None:
         """Undo; what fails is noted on the error that the client gets, and swept at the next boot."""
         try:
-            for volume in _anonymous(rec):
-                await offload(self._volumes.remove, volume)
+            await self._snapshots.remove(rec.id)
             await self._leases.delete(rec.id)
         except EngineError as failure:
             error.add_note(f"could not give back what container {rec.id} held: {failure}")
-
-
-def _anonymous(rec: Record) -> list[str]:
-    return [mount.name for mount in rec.mounts if mount.type == "volume"]
 
 
 def _platform_of(image: ImageFacts) -> Platform:

@@ -4,8 +4,8 @@ The keeper owns its streams. The instance shows its exit code before the client'
 inspect right after.
 """
 
-import asyncio
 import os
+from collections.abc import Sequence
 
 import msgspec
 
@@ -37,17 +37,22 @@ NOT_REACHED = 126
 UNKNOWN_STATUS = 255
 
 
+Client = tuple[int, bytes, bytes]
+"""A socket, the input that was read of it so far, and the head to open the stream with."""
+
+
 class Processes:
     """Starts exec processes and sees to their end."""
 
-    def __init__(self, shim: Shim, hub: Hub, news: News, supervisor: Supervisor) -> None:
-        """Take the tier, the keepers, who is told, and the owner of the watches."""
+    def __init__(self, shim: Shim, hub: Hub, news: News, supervisor: Supervisor, capabilities: Sequence[str]) -> None:
+        """Take the tier, the keepers, who is told, the owner of the watches, and what a privileged exec gets."""
+        self._capabilities = capabilities
         self._shim = shim
         self._hub = hub
         self._news = news
         self._supervisor = supervisor
 
-    async def start(self, i: Instance, terminal: bool, size: list[int] | None, client: tuple[int, bytes, bytes] | None) -> None:
+    async def start(self, i: Instance, terminal: bool, size: list[int] | None, client: Client | None) -> None:
         """Start an instance with a client's (fd, early, head) or without; raises the kind of its failure.
 
         The fd is the keeper's once it is handed over, and closed when it could not be.
@@ -68,6 +73,7 @@ class Processes:
                 os.close(client[0])
             i.exit_code = error.code if isinstance(error, RuntimeRefused) else NOT_REACHED
             i.running = False
+            i.up.set()
             if keeper is not None:
                 await keeper.end_exec(i.id, 0)
             raise
@@ -77,6 +83,11 @@ class Processes:
     async def resize(self, i: Instance, height: int, width: int) -> None:
         """Resize the terminal of a started instance."""
         await self._shim.resize(i.rec.id, i.id, width, height)
+
+    async def close_stdin(self, i: Instance) -> None:
+        """Let the process see the end of its stdin, once it is up."""
+        await i.up.wait()
+        await self._shim.close_stdin(i.rec.id, i.id)
 
     @staticmethod
     def _wish(i: Instance, terminal: bool, early: bytes) -> AttachOptions:
@@ -93,11 +104,12 @@ class Processes:
     async def _launch(self, i: Instance, stdio: Stdio, size: list[int] | None) -> None:
         template = await self._shim.process(i.rec.id)
         request = i.request if not size else msgspec.structs.replace(i.request, console_size=size)
-        process = msgspec.json.encode(build_exec_process(template, request, i.user))
+        process = msgspec.json.encode(build_exec_process(template, request, i.user, self._capabilities))
         pipes = (stdio.stdin, stdio.stdout, stdio.stderr)
         try:
             await self._shim.exec(i.rec.id, i.id, process, pipes, i.request.tty)
             i.pid = await self._shim.start(i.rec.id, i.id)
+            i.up.set()
         except EngineError as error:
             raise at_runtime(str(error)) from error
 

@@ -1,5 +1,6 @@
 """The exec instances of this engine, in memory: they end with the container's run (api-containers.md 3.15)."""
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +26,8 @@ class Instance:
     running: bool = False
     exit_code: int | None = None
     pid: int = 0
+    up: asyncio.Event = field(default_factory=asyncio.Event)
+    """The process is there, or never will be."""
 
     @property
     def command(self) -> str:

@@ -36,6 +36,10 @@ class Layout:
         """The file of the json-file driver."""
         return f"{self.directory(ident)}/{ident}-json.log"
 
+    def hosts(self, ident: str) -> str:
+        """The container's /etc/hosts."""
+        return f"{self.directory(ident)}/hosts"
+
     def rootfs(self, rec: Record) -> str:
         """Mountpoint of the root filesystem."""
         return f"{self.mountpoints}/{rec.snapshotter}/{rec.id}"

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 from wherry.base.errors import Conflict, InvalidParameter, Unimplemented
 from wherry.containers.layout import Layout
-from wherry.containers.waiters import Moment, Waiters
+from wherry.containers.waiters import Moment, Outcome, Waiters
 from wherry.model.query import LogOptions
 from wherry.state.record import Phase, Record
 from wherry.state.store import Store
@@ -16,7 +16,7 @@ from wherry.streams.reader import LogQuery, read_logs
 class Feed:
     """The log of one container for one query; `chunks` reads it once."""
 
-    def __init__(self, rec: Record, path: str, query: LogQuery, exit: "asyncio.Future[object] | None") -> None:
+    def __init__(self, rec: Record, path: str, query: LogQuery, exit: asyncio.Future[Outcome] | None) -> None:
         """Take the record, its log, the query, and for a running container the future of its exit."""
         self.tty = rec.config.tty
         self._path = path

@@ -110,4 +110,4 @@ def leftovers(owed: tuple[str, ...]) -> dict[str, object]:
     """Return the facts of a run that has ended: what is still owed keeps what its release needs."""
     if owed:
         return {"owed": owed}
-    return {"owed": (), "sandbox_id": "", "endpoints": ()}
+    return {"owed": (), "sandbox_id": "", "sandbox_key": "", "endpoints": ()}

@@ -13,6 +13,7 @@ from wherry.base.tasks import finish
 from wherry.containers.exits import Exits
 from wherry.containers.failure import exit_code
 from wherry.containers.hub import Hub
+from wherry.containers.layout import Layout
 from wherry.containers.news import News
 from wherry.containers.remove import Remove
 from wherry.containers.rollback import Rollback, leftovers, release_all
@@ -28,8 +29,11 @@ log = logging.getLogger("wherry.start")
 class Start:
     """The verb; its caller runs it in a task of its own, so that a client that hangs up does not cut it."""
 
-    def __init__(self, store: Store, steps: Steps, exits: Exits, hub: Hub, news: News, remove: Remove) -> None:
-        """Take the records, the steps, who watches for the exit, the attached clients, and who tells the world."""
+    def __init__(
+        self, store: Store, steps: Steps, layout: Layout, exits: Exits, hub: Hub, news: News, remove: Remove
+    ) -> None:
+        """Take the records, the steps, the paths, who watches for the exit, the clients, and who tells the world."""
+        self._layout = layout
         self._store = store
         self._steps = steps
         self._exits = exits
@@ -44,7 +48,7 @@ class Start:
             await self._pay(slot)
             step = Rollback(slot, self._store.faults)
             try:
-                await slot.move(Verb.START, sandbox_id=new_id())
+                await slot.move(Verb.START, **self._sandbox())
                 async with step:
                     await self._run(slot, step)
             except BaseException as error:
@@ -67,6 +71,10 @@ class Start:
         await step.do(s.run, pid)  # the user's process lives from here
         await slot.move(Verb.STARTED, pid=pid, started_at=began)  # inside: a failed write rolls back too
         log.debug("start %s: %s", slot.rec.id, ", ".join(f"{k} {v * 1e3:.1f} ms" for k, v in step.spent.items()))
+
+    def _sandbox(self) -> dict[str, str]:
+        ident = new_id()
+        return {"sandbox_id": ident, "sandbox_key": self._layout.netns(ident)}
 
     async def _pay(self, slot: Slot) -> None:
         """Release first what an earlier run still owes; System when it cannot be had."""

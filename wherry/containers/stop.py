@@ -7,7 +7,7 @@ from wherry.base.errors import EngineError, NotModified
 from wherry.base.signals import parse_signal
 from wherry.containers.kill import Kill
 from wherry.containers.news import News
-from wherry.containers.waiters import Moment, Waiters
+from wherry.containers.waiters import Moment, Outcome, Waiters
 from wherry.state.record import Phase, Record
 from wherry.state.store import Store
 
@@ -48,7 +48,7 @@ class Stop:
         self._news.container(rec, "stop")
 
     @staticmethod
-    async def _exits_within(exited: asyncio.Future[object], seconds: int) -> bool:
+    async def _exits_within(exited: asyncio.Future[Outcome], seconds: int) -> bool:
         done, _ = await asyncio.wait([exited], timeout=None if seconds < 0 else seconds)
         return bool(done)
 

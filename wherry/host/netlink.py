@@ -4,6 +4,7 @@ A socket belongs to the namespace it was made in, wherever it is used: one that 
 namespace configures that namespace from here. Errors are OSError whose text names the step and the kernel's reason.
 """
 
+import errno
 import fcntl
 import os
 import socket
@@ -89,10 +90,10 @@ class Netlink:
             if kind == rt.NEWLINK:
                 return rt.parse_link(body)
             number = _refusal(body)
-            if number == rt.errno.ENODEV:
+            if number == errno.ENODEV:
                 return None
             raise _error(request, number, body)
-        raise OSError(rt.errno.EBADMSG, f"{request.step}: the kernel's answer is not understood")
+        raise OSError(errno.EBADMSG, f"{request.step}: the kernel's answer is not understood")
 
     def links(self) -> list[rt.Link]:
         """List the interfaces."""
@@ -161,6 +162,7 @@ def _refusal(body: bytes) -> int:
 
 def _error(request: rt.Request, number: int, body: bytes) -> OSError:
     """Make the error of a refusal; past errno and the request's header stand attributes in the kernel's words."""
-    words = dict(rt.attributes(body[4 + rt.HEADER.size :])).get(EXT_ACK_TEXT, b"").rstrip(b"\0").decode(errors="replace")
+    told = dict(rt.attributes(body[4 + rt.HEADER.size :])).get(EXT_ACK_TEXT, b"")
+    words = told.rstrip(b"\0").decode(errors="replace")
     reason = f"{os.strerror(number)} ({words})" if words else os.strerror(number)
     return OSError(number, f"{request.step}: {reason}")

@@ -47,7 +47,7 @@ class Nft:
             self._context = ctypes.c_void_p(None)
 
     def _run(self, commands: str, flags: int) -> str:
-        if not self._context:
+        if self._context.value is None:
             raise System("run nftables commands: the context is closed")
         self._library.nft_ctx_output_set_flags(self._context, flags)
         failed = self._library.nft_run_cmd_from_buffer(self._context, commands.encode())

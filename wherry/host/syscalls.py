@@ -46,3 +46,15 @@ def openat2(directory: int, path: str, flags: int, mode: int, resolve: int) -> i
     if fd < 0:
         raise _fail(path)
     return int(fd)
+
+
+def unshare(flags: int) -> None:
+    """unshare(2): moves the calling thread; for helper children only."""
+    if _libc.unshare(flags) != 0:
+        raise _fail("unshare")
+
+
+def setns(fd: int, kind: int) -> None:
+    """setns(2): moves the calling thread; for helper children only."""
+    if _libc.setns(fd, kind) != 0:
+        raise _fail("setns")

@@ -13,12 +13,15 @@ from contextlib import AsyncExitStack
 
 import uvloop
 
-from wherry.api.server import Server
+from wherry.api.server import ApiServer
 from wherry.base.errors import EngineError
 from wherry.base.faults import Faults
+from wherry.base.offload import offload
+from wherry.base.version import ENGINE_VERSION
 from wherry.containerd.channel import Channel
 from wherry.containerd.child import ContainerdChild
 from wherry.host import lock
+from wherry.host.facts import read_host
 from wherry.host.notify import notify
 from wherry.host.zygote import Zygote
 from wherry.main.config import Config
@@ -59,7 +62,7 @@ async def _serve(config: Config) -> int:
     return 0
 
 
-async def _up(config: Config, up: AsyncExitStack) -> tuple[Engine, Server]:
+async def _up(config: Config, up: AsyncExitStack) -> tuple[Engine, ApiServer]:
     for root in (config.data_root, config.exec_root):
         os.makedirs(root, mode=0o711, exist_ok=True)
     up.callback(os.close, lock.take(f"{config.data_root}/lock", f"data root {config.data_root}"))
@@ -73,12 +76,12 @@ async def _up(config: Config, up: AsyncExitStack) -> tuple[Engine, Server]:
     store = Store(f"{config.data_root}/wherry.db", Faults.parse(os.environ.get("WHERRY_FAULTS", "")))
     await store.open()
     up.push_async_callback(store.close)
-    engine = wire(config, engine_id(config.data_root), zygote, channel, store)
+    host = await offload(read_host)
+    engine = wire(config, engine_id(config.data_root), host, zygote, channel, store)
     up.push_async_callback(engine.close)
     await engine.boot(config.live_restore)
-    server = Server(engine.services, listeners)
-    await server.start()
-    up.push_async_callback(server.close, REQUEST_SECONDS)
+    server = ApiServer(engine.services, ENGINE_VERSION)
+    await server.start(listeners)
     return engine, server
 
 
@@ -97,11 +100,12 @@ async def _containerd(config: Config, up: AsyncExitStack) -> Channel:
     return channel
 
 
-async def _down(config: Config, engine: Engine, server: Server) -> None:
-    await server.refuse()
-    if not (config.live_restore and engine.running()):
+async def _down(config: Config, engine: Engine, server: ApiServer) -> None:
+    """Stop containers unless they are to live on, while their clients still hear of it, then the API."""
+    if not config.live_restore:
         await engine.stop_containers(config.shutdown_timeout)
     engine.services.events.close()
+    await server.stop(REQUEST_SECONDS)
 
 
 def _signals() -> asyncio.Event:

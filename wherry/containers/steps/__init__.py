@@ -1,2 +1,1 @@
-"""The steps of a start, a file each: acquire, and a release that works from the record alone.
-"""
+"""The steps of a start, a file each: acquire, and a release that works from the record alone."""

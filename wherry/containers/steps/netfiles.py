@@ -12,6 +12,12 @@ from wherry.spec.facts import NetFiles
 from wherry.state.record import Record
 from wherry.state.store import Slot
 
+HOST_HOSTS = "/etc/hosts"
+HOST_RESOLV = "/etc/resolv.conf"
+SYSTEMD_RESOLV = "/run/systemd/resolve/resolv.conf"
+STUB = "127.0.0.53"
+"""The address of systemd-resolved: a container does not reach it, so its own source is read instead."""
+
 
 class NetworkFiles:
     """After acquire: the three files stand in the container's directory, rewritten for this run.
@@ -21,10 +27,11 @@ class NetworkFiles:
 
     name = "netfiles"
 
-    def __init__(self, networking: Networking, layout: Layout) -> None:
-        """Take what the files are made of, and the paths."""
+    def __init__(self, networking: Networking, layout: Layout, dns: tuple[str, ...]) -> None:
+        """Take the networks, the paths, and the daemon's own name servers."""
         self._networking = networking
         self._layout = layout
+        self._dns = dns
 
     async def acquire(self, slot: Slot) -> NetFiles:
         """Write the files; returns their paths."""
@@ -33,4 +40,50 @@ class NetworkFiles:
     async def release(self, rec: Record) -> None:
         """Nothing: the files belong to the container."""
 
-    def _write(self, rec: Record) -> NetFiles: ...
+    def _write(self, rec: Record) -> NetFiles:
+        directory = self._layout.directory(rec.id)
+        found = NetFiles(
+            hosts=self._layout.hosts(rec.id), hostname=f"{directory}/hostname", resolv_conf=f"{directory}/resolv.conf"
+        )
+        with translate("write the network files"):
+            os.makedirs(directory, mode=0o710, exist_ok=True)
+            write_in_place(found.hosts, self._hosts(rec).encode())
+            write_in_place(found.hostname, netfiles.hostname(rec.config.hostname).encode())
+            write_in_place(found.resolv_conf, self._resolv_conf(rec).encode())
+        return found
+
+    def _hosts(self, rec: Record) -> str:
+        extra = rec.host_config.extra_hosts or []
+        if rec.host_config.network_mode == "host" and not extra:
+            return _read(HOST_HOSTS)
+        return netfiles.hosts(extra, self._networking.gateway())
+
+    def _resolv_conf(self, rec: Record) -> str:
+        host = rec.host_config
+        shares = host.network_mode == "host"
+        path = HOST_RESOLV
+        if not shares and _only_stub(_read(HOST_RESOLV)):
+            path = SYSTEMD_RESOLV
+        return netfiles.resolv_conf(
+            _read(path),
+            path,
+            host.dns or [],
+            host.dns_search or [],
+            host.dns_options or [],
+            self._dns,
+            "host" if shares else "legacy",
+        )
+
+
+def _read(path: str) -> str:
+    """Return a file of the host's, empty when there is none."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""
+
+
+def _only_stub(text: str) -> bool:
+    servers = [line.split()[1] for line in text.splitlines() if line.startswith("nameserver ")]
+    return servers == [STUB]

@@ -75,7 +75,7 @@ class Rootfs:
 
 
 def find_user(root: str, user: str, groups: list[str] | None) -> UserIds:
-    """Resolve a user and groups against the databases of a mounted root (blocking); InvalidParameter in Docker's words."""
+    """Resolve user and groups in the databases of a mounted root (blocking); InvalidParameter in Docker's words."""
     with translate("read the user database of the container"):
         passwd = files.read_in_root(root, "/etc/passwd", DATABASE_LIMIT)
         group = files.read_in_root(root, "/etc/group", DATABASE_LIMIT)

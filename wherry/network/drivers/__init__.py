@@ -1,2 +1,1 @@
-"""A network driver a file: options and two pure planning functions.
-"""
+"""A network driver a file: options and two pure planning functions."""

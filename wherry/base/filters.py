@@ -1,0 +1,31 @@
+"""The `filters` parameter of list, prune and events in both of its forms (api-containers.md 1.6)."""
+
+from typing import Any
+
+import msgspec
+
+from wherry.base.errors import InvalidParameter
+
+
+def parse(text: str) -> dict[str, list[str]]:
+    """Return key to values of `{"label":{"a=b":true}}` or the older `{"label":["a=b"]}`; empty text means none.
+
+    InvalidParameter `invalid filter` for anything else, and for a mix of the two forms.
+    """
+    if not text:
+        return {}
+    try:
+        found = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeEncodeError) as error:
+        raise InvalidParameter("invalid filter") from error
+    if not isinstance(found, dict) or len({type(values) for values in found.values()}) > 1:
+        raise InvalidParameter("invalid filter")
+    return {key: _values(values) for key, values in found.items()}
+
+
+def _values(values: Any) -> list[str]:
+    if isinstance(values, dict) and all(isinstance(flag, bool) for flag in values.values()):
+        return [value for value, wanted in values.items() if wanted]
+    if isinstance(values, list) and all(isinstance(value, str) for value in values):
+        return values
+    raise InvalidParameter("invalid filter")

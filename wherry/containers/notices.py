@@ -1,0 +1,80 @@
+"""What keepers tell, and what the engine does about it."""
+
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+from wherry.base.errors import NotFound
+from wherry.base.tasks import Supervisor
+from wherry.containers.exec import Processes
+from wherry.containers.execs import Execs
+from wherry.containers.news import News
+from wherry.containers.steps.stdio import Streams
+from wherry.runtimes.shim import Shim
+from wherry.state.record import Phase
+from wherry.state.store import Store
+from wherry.streams.keepers import Keeper, Notice
+
+log = logging.getLogger("wherry.streams")
+
+
+class Notices:
+    """Reacts to the notices of all keepers."""
+
+    def __init__(
+        self,
+        store: Store,
+        shim: Shim,
+        streams: Streams,
+        execs: Execs,
+        processes: Processes,
+        news: News,
+        supervisor: Supervisor,
+    ) -> None:
+        """Take the records, the tier, the step that makes keepers, the execs, who is told, and the owner of flows."""
+        self._store = store
+        self._shim = shim
+        self._streams = streams
+        self._execs = execs
+        self._processes = processes
+        self._news = news
+        self._supervisor = supervisor
+
+    def heed(self, keeper: Keeper, notice: Notice) -> None:
+        """Take one notice; what needs waiting goes on in a flow."""
+        match notice.kind:
+            case "stdin-eof":
+                self._spawn(self._close_stdin(keeper, notice.exec_id), keeper)
+            case "lost":
+                log.warning("%s; another takes its place", notice.text)
+                self._spawn(self._replace(keeper), keeper)
+            case "detached":
+                rec = self._store.by_id(keeper.id)
+                if rec is not None:
+                    self._news.container(rec, "exec_detach" if notice.exec_id else "detach")
+            case "log":
+                log.warning("container %s: %s", keeper.id, notice.text)
+            case _:  # `gone` and `streamed` need nothing done
+                return
+
+    def _spawn(self, flow: Coroutine[Any, Any, None], keeper: Keeper) -> None:
+        self._supervisor.spawn(flow, f"streams of {keeper.id}")
+
+    async def _close_stdin(self, keeper: Keeper, exec_id: str) -> None:
+        """The client's input has ended: the shim closes its end too, but not before the process is started."""
+        if exec_id:
+            await self._processes.close_stdin(self._execs.get(exec_id))
+        else:
+            async with self._store.exclusive(keeper.id) as slot:
+                if slot.rec.phase is not Phase.RUNNING or slot.rec.generation != keeper.generation:
+                    return
+                await self._shim.close_stdin(keeper.id, "")
+        await keeper.stdin_closed(exec_id)
+
+    async def _replace(self, keeper: Keeper) -> None:
+        try:
+            async with self._store.exclusive(keeper.id) as slot:
+                if slot.rec.phase is Phase.RUNNING and slot.rec.generation == keeper.generation:
+                    await self._streams.replace(slot.rec)
+        except NotFound:
+            log.debug("container %s is gone with its keeper", keeper.id)

@@ -1,0 +1,72 @@
+"""The steps of a start in their order, for those who release: exit, removal, boot."""
+
+from dataclasses import dataclass
+
+from wherry.containers.rollback import Releasable
+from wherry.containers.steps.endpoints import Endpoints
+from wherry.containers.steps.netfiles import NetworkFiles
+from wherry.containers.steps.netns import Netns
+from wherry.containers.steps.rootfs import Root, Rootfs
+from wherry.containers.steps.stdio import Streams
+from wherry.containers.steps.task import Run, Task
+from wherry.containers.steps.volumes import Volumes
+from wherry.host.devices import host_devices
+from wherry.model.container import MountPoint
+from wherry.spec.facts import Device, EngineFacts, Facts, NetFiles
+from wherry.state.record import Record
+
+SHM = "/dev/shm"  # noqa: S108 - the host's own, for --ipc host
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Each step by name; `start.py` runs them in this order."""
+
+    engine: EngineFacts
+    rootfs: Rootfs
+    volumes: Volumes
+    netfiles: NetworkFiles
+    netns: Netns
+    endpoints: Endpoints
+    stdio: Streams
+    task: Task
+    run: Run
+
+    @property
+    def all(self) -> tuple[Releasable, ...]:
+        """Every step, in the order of a start."""
+        return (
+            self.rootfs,
+            self.volumes,
+            self.netfiles,
+            self.netns,
+            self.endpoints,
+            self.stdio,
+            self.task,
+            self.run,
+        )
+
+    def owed(self, rec: Record) -> list[Releasable]:
+        """The steps whose release is still due for a record, in the order of a start."""
+        return [step for step in self.all if step.name in rec.owed]
+
+    def facts(self, rec: Record, root: Root, volumes: tuple[MountPoint, ...], files: NetFiles) -> Facts:
+        """What the steps found, as the spec takes it."""
+        host = rec.host_config
+        return Facts(
+            engine=self.engine,
+            rootfs=root.path,
+            user=root.user,
+            netns=None if host.network_mode == "host" else rec.sandbox_key,
+            mounts=volumes,
+            netfiles=files,
+            shm=SHM if host.ipc_mode == "host" else "",
+            devices=_devices() if host.privileged else (),
+        )
+
+
+def _devices() -> tuple[Device, ...]:
+    return tuple(
+        Device(path=d.path, kind=d.kind, major=d.major, minor=d.minor, mode=d.mode, uid=d.uid, gid=d.gid)
+        for d in host_devices()
+    )

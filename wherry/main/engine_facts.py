@@ -1,0 +1,79 @@
+"""What the spec and create need to know of this machine, gathered once at boot."""
+
+import os
+import shutil
+
+from wherry.containers.defaults import Defaults, Kernel
+from wherry.host.facts import HostFacts, forwards_ipv4, kernel_version
+from wherry.main.config import Config
+from wherry.model.image import Platform
+from wherry.spec.caps import from_mask
+from wherry.spec.facts import EngineFacts
+from wherry.spec.mounts import masked_paths, readonly_paths
+from wherry.spec.namespaces import NETWORK_DEFAULTS
+
+INIT_DIRECTORIES = (
+    "/usr/local/libexec/docker",
+    "/usr/libexec/docker",
+    "/usr/local/lib/docker",
+    "/usr/lib/docker",
+    "/usr/local/libexec",
+    "/usr/libexec",
+)
+"""Where Docker's packages put docker-init, before PATH (start.md 5.3)."""
+INIT_NAMES = ("docker-init", "tini-static", "tini")
+"""Debian's tini is a package of its own; the static one runs in any image."""
+
+
+def gather(config: Config, host: HostFacts) -> EngineFacts:
+    """Return the facts of the spec (blocking: looks below /proc, /sys and PATH)."""
+    return EngineFacts(
+        arch=host.architecture,
+        kernel=kernel_version(host.kernel),
+        hostname=host.hostname,
+        capabilities=from_mask(host.capabilities),
+        cgroup_version=host.cgroups.version,
+        seccomp=host.seccomp,
+        sysctls=frozenset(name for name in NETWORK_DEFAULTS if os.path.exists(_sysctl(name))),
+        thermal_paths=_thermal_paths(),
+        default_init=config.init,
+        init_path=find_init(),
+    )
+
+
+def defaults(config: Config, host: HostFacts, facts: EngineFacts) -> Defaults:
+    """Return what create fills in for silent clients."""
+    cpuset = (host.cgroups.cpuset_cpus, host.cgroups.cpuset_mems)
+    return Defaults(
+        kernel=Kernel.of(host, cpuset, facts.capabilities, forwards_ipv4()),
+        platform=Platform(os="linux", architecture=host.architecture),
+        data_root=config.data_root,
+        host_name=host.hostname,
+        bridge=config.bridge != "none",
+        log_driver=config.log_driver,
+        log_options=dict(config.log_opts),
+        masked_paths=tuple(masked_paths(facts)),
+        readonly_paths=tuple(readonly_paths()),
+    )
+
+
+def find_init() -> str:
+    """Return the path of the init binary, empty when there is none."""
+    for name in INIT_NAMES:
+        for directory in INIT_DIRECTORIES:
+            path = f"{directory}/{name}"
+            if os.access(path, os.X_OK):
+                return path
+        if found := shutil.which(name):
+            return found
+    return ""
+
+
+def _sysctl(name: str) -> str:
+    return f"/proc/sys/{name.replace('.', '/')}"
+
+
+def _thermal_paths() -> tuple[str, ...]:
+    root = "/sys/devices/system/cpu"
+    paths = (f"{root}/{entry}/thermal_throttle" for entry in sorted(os.listdir(root)) if entry[3:].isdecimal())
+    return tuple(path for path in paths if os.path.isdir(path))

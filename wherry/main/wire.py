@@ -1,0 +1,212 @@
+"""Every object of the engine, built by hand, in order: the map of the program."""
+
+import asyncio
+from dataclasses import dataclass
+
+from wherry.api.services import Services
+from wherry.base.events import EventBus
+from wherry.base.offload import offload
+from wherry.base.tasks import Supervisor
+from wherry.containerd.channel import Channel
+from wherry.containerd.containers import Containers as ContainerdContainers
+from wherry.containerd.content import Content
+from wherry.containerd.diff import Diff
+from wherry.containerd.images import Images
+from wherry.containerd.leases import Leases
+from wherry.containerd.snapshots import Snapshots
+from wherry.containerd.tasks import Tasks
+from wherry.containerd.version import version
+from wherry.containers.attach import Attach
+from wherry.containers.create import Create
+from wherry.containers.exec import Exec, Processes
+from wherry.containers.execs import Execs
+from wherry.containers.exits import Exits
+from wherry.containers.hub import Hub
+from wherry.containers.inspect import Inspect
+from wherry.containers.kill import Kill
+from wherry.containers.layout import Layout
+from wherry.containers.listing import Listing
+from wherry.containers.logs import Logs
+from wherry.containers.news import News
+from wherry.containers.notices import Notices
+from wherry.containers.recover import Recover
+from wherry.containers.remove import Remove
+from wherry.containers.sizes import Sizes
+from wherry.containers.start import Start
+from wherry.containers.steps.all import Steps
+from wherry.containers.steps.endpoints import Endpoints
+from wherry.containers.steps.netfiles import NetworkFiles
+from wherry.containers.steps.netns import Netns
+from wherry.containers.steps.rootfs import Rootfs
+from wherry.containers.steps.stdio import Streams
+from wherry.containers.steps.task import Run, Task
+from wherry.containers.steps.volumes import Volumes
+from wherry.containers.stop import Stop, grace, stop_signal
+from wherry.containers.sweep import Sweep
+from wherry.containers.verbs import Containers
+from wherry.containers.wait import Wait
+from wherry.containers.waiters import Waiters
+from wherry.host.facts import HostFacts
+from wherry.host.hangup import HangupWatch
+from wherry.host.zygote import Zygote
+from wherry.images.store import ImageStore, ImageUse
+from wherry.main.config import Config
+from wherry.main.engine_facts import defaults, gather
+from wherry.main.identity import MARK
+from wherry.main.system import Sources, System
+from wherry.network.service import NetworkConfig, Networking
+from wherry.runtimes.registry import Runtimes
+from wherry.runtimes.shim import Shim
+from wherry.state.record import Phase, Record
+from wherry.state.store import Store
+from wherry.streams.keepers import Keeper, Keepers, Notice
+from wherry.volumes.local import LocalVolumes
+
+SNAPSHOTTER = "overlayfs"
+DRAIN_SECONDS = 10.0
+"""How long flows under way may take once the engine goes down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What lifetime.py starts and stops."""
+
+    services: Services
+    networking: Networking
+    recover: Recover
+    store: Store
+    stopper: Stop
+    supervisor: Supervisor
+    hangups: HangupWatch
+
+    async def boot(self, live_restore: bool) -> None:
+        """Bring networks and containers to what the records say."""
+        await offload(self.networking.boot)
+        await self.recover(live_restore)
+
+    def running(self) -> list[Record]:
+        """The containers that run."""
+        return [rec for rec in self.store.all() if rec.phase is Phase.RUNNING]
+
+    async def stop_containers(self, seconds: int) -> None:
+        """Stop all containers at once, each with its own grace, within the shutdown's (negative: no limit)."""
+        running = self.running()
+        if not running:
+            return
+        most = max([seconds, *(grace(rec, None) + 5 for rec in running)])
+        flows = [asyncio.ensure_future(self.stopper.stop(rec, stop_signal(rec), grace(rec, None))) for rec in running]
+        await asyncio.wait(flows, timeout=None if seconds < 0 else most)
+
+    async def close(self) -> None:
+        """End the flows that are left."""
+        await self.supervisor.drain(DRAIN_SECONDS)
+        self.hangups.close()
+
+
+def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: Channel, store: Store) -> Engine:
+    """Build the engine; nothing has an effect before `Engine.boot`."""
+    mark = {MARK: ident}
+    bus, supervisor, waiters, execs = EventBus(), Supervisor(), Waiters(), Execs()
+    hangups = HangupWatch()
+    hub = Hub(hangups)
+    news = News(bus)
+    layout = Layout(config.data_root, config.exec_root)
+    engine_facts = gather(config, host)
+
+    leases, snapshots = Leases(channel), Snapshots(channel, SNAPSHOTTER)
+    containers = ContainerdContainers(channel)
+    shim = Shim(containers, Tasks(channel), mark)
+    runtimes = Runtimes(config.exec_root)
+    volumes = LocalVolumes(config.data_root)
+    networking = Networking(_network_config(config, ident), store.all)
+    images = ImageStore(
+        Content(channel),
+        Images(channel),
+        snapshots,
+        leases,
+        Diff(channel),
+        bus,
+        lambda: [_use(rec) for rec in store.all()],
+        f"{config.data_root}/tmp",
+        mark,
+    )
+
+    def heed(keeper: Keeper, notice: Notice) -> None:
+        notices.heed(keeper, notice)
+
+    keepers = Keepers(zygote, config.exec_root, heed)
+    streams = Streams(keepers, hub, execs, layout)
+    processes = Processes(shim, hub, news, supervisor, engine_facts.capabilities)
+    notices = Notices(store, shim, streams, execs, processes, news, supervisor)
+    steps = Steps(
+        engine=engine_facts,
+        rootfs=Rootfs(snapshots, layout),
+        volumes=Volumes(volumes, config.data_root),
+        netfiles=NetworkFiles(networking, layout, config.dns),
+        netns=Netns(zygote, layout),
+        endpoints=Endpoints(networking, layout, news),
+        stdio=streams,
+        task=Task(shim, runtimes),
+        run=Run(shim),
+    )
+
+    kill = Kill(store, shim, waiters, news)
+    stop = Stop(store, kill, waiters, news)
+    remove = Remove(store, steps, snapshots, leases, volumes, layout, kill, waiters, news)
+    exits = Exits(store, shim, steps, waiters, news, remove, supervisor)
+    logs = Logs(store, layout, waiters)
+    sizes = Sizes(snapshots)
+    sweep = Sweep(store, shim, containers, snapshots, leases, keepers, layout, (MARK, ident))
+    verbs = Containers(
+        store=store,
+        supervisor=supervisor,
+        shim=shim,
+        creator=Create(images, store, leases, snapshots, news, defaults(config, host, engine_facts), mark),
+        starter=Start(store, steps, layout, exits, hub, news, remove),
+        stopper=stop,
+        killer=kill,
+        remover=remove,
+        waiter=Wait(store, waiters),
+        inspector=Inspect(store, execs, layout, sizes),
+        lister=Listing(store, images.ids, sizes),
+        reader=logs,
+        attacher=Attach(store, hub, logs, news),
+    )
+    system = System(
+        Sources(
+            config=config,
+            engine_id=ident,
+            host=host,
+            records=store.all,
+            count_images=images.count,
+            containerd_version=lambda: version(channel),
+            containerd_address=lambda: channel.address,
+            count_event_readers=lambda: bus.readers,
+        )
+    )
+    return Engine(
+        services=Services(verbs, Exec(store, execs, processes, layout, news), images, networking, system, bus),
+        networking=networking,
+        recover=Recover(store, shim, steps, keepers, hub, exits, stop, remove, sweep),
+        store=store,
+        stopper=stop,
+        supervisor=supervisor,
+        hangups=hangups,
+    )
+
+
+def _network_config(config: Config, ident: str) -> NetworkConfig:
+    return NetworkConfig(
+        bridge=config.bridge,
+        bip=config.bip,
+        mtu=config.mtu,
+        iptables=config.iptables,
+        ip_forward=config.ip_forward,
+        ip_masq=config.ip_masq,
+        dns=config.dns,
+        engine_id=ident,
+    )
+
+
+def _use(rec: Record) -> ImageUse:
+    return ImageUse(rec.id, rec.image_id, rec.config.image, rec.phase is Phase.RUNNING)
