@@ -340,18 +340,19 @@ class FakeLeases:
 
 
 @dataclass
-class FakeVolumes:
-    made: set[str] = field(default_factory=set)
+class FakeSnapshots:
+    """The writable snapshots by key, each with its parent, lease and labels."""
+
+    made: dict[str, tuple[str, str, dict[str, str]]] = field(default_factory=dict)
     full: bool = False
 
-    def create(self, name: str) -> str:
+    async def prepare(self, key: str, parent: str, lease: str, labels: dict[str, str]) -> None:
         if self.full:
             raise System("no space left on device")
-        self.made.add(name)
-        return f"/volumes/{name}/_data"
+        self.made[key] = (parent, lease, labels)
 
-    def remove(self, name: str) -> None:
-        self.made.discard(name)
+    async def remove(self, key: str) -> None:
+        self.made.pop(key, None)
 
 
 @dataclass
@@ -360,7 +361,7 @@ class Bench:
     bus: EventBus = field(default_factory=EventBus)
     images: FakeImages = field(default_factory=FakeImages)
     leases: FakeLeases = field(default_factory=FakeLeases)
-    volumes: FakeVolumes = field(default_factory=FakeVolumes)
+    snapshots: FakeSnapshots = field(default_factory=FakeSnapshots)
 
     @property
     def create(self) -> Create:
@@ -368,14 +369,14 @@ class Bench:
             self.images,
             self.store,
             self.leases,
-            self.volumes,
+            self.snapshots,
             News(self.bus),
             DEFAULTS,
             {"owner": "test"},
         )
 
     def is_clean(self) -> bool:
-        return not self.leases.held and not self.volumes.made and not self.bus.past(lambda event: True)
+        return not self.leases.held and not self.snapshots.made and not self.bus.past(lambda event: True)
 
 
 @pytest.fixture
@@ -387,7 +388,6 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
 
 
 REQUEST = CreateRequest(image="busybox", labels={"tier": "web"})
-WITH_VOLUME = CreateRequest(image="busybox", volumes={"/v": {}})
 
 
 async def test_a_created_container_is_stored_leased_and_told_of(bench: Bench) -> None:
@@ -395,6 +395,7 @@ async def test_a_created_container_is_stored_leased_and_told_of(bench: Bench) ->
     rec = bench.store.get("boat")
     assert (answer.id, answer.warnings, rec.path, rec.image_id) == (rec.id, [], "sh", "sha256:" + "a" * 64)
     assert bench.leases.held == {rec.id: {"owner": "test"}}
+    assert bench.snapshots.made == {rec.id: ("sha256:" + "c" * 64, rec.id, {"owner": "test"})}
     (event,) = bench.bus.past(lambda event: True)
     assert (event.action, event.actor.ident) == ("create", rec.id)
     assert event.actor.attributes == {"tier": "web", "image": "busybox", "name": "boat"}
@@ -408,13 +409,14 @@ async def test_nameless_containers_get_names_of_their_own(bench: Bench) -> None:
     assert all("_" in name for name in names)
 
 
-async def test_anonymous_volumes_of_request_and_image_are_made(bench: Bench) -> None:
+async def test_the_mounts_of_request_and_image_are_stored(bench: Bench) -> None:
     bench.images.found["busybox"] = image(Cmd=["sh"], Volumes={"/image": {}})
     request = CreateRequest(image="busybox", volumes={"/v": {}}, host_config=HostConfig(binds=["/srv:/image"]))
     await bench.create("boat", request, "", NOW)
     bind, volume = bench.store.get("boat").mounts
     assert (bind.type, bind.source, bind.destination) == ("bind", "/srv", "/image")
-    assert (volume.type, volume.destination, {volume.name}) == ("volume", "/v", bench.volumes.made)
+    assert (volume.type, volume.destination) == ("volume", "/v")
+    assert volume.source.endswith(f"/volumes/{volume.name}/_data")
 
 
 async def test_a_source_that_must_exist_is_looked_at(bench: Bench, tmp_path: Path) -> None:
@@ -430,9 +432,8 @@ async def test_a_source_that_must_exist_is_looked_at(bench: Bench, tmp_path: Pat
 async def test_a_taken_name_leaves_nothing_behind(bench: Bench) -> None:
     first = await bench.create("boat", REQUEST, "", NOW)
     with pytest.raises(Conflict, match=rf'The container name "/boat" is already in use by container "{first.id}"'):
-        await bench.create("boat", WITH_VOLUME, "", NOW)
-    assert set(bench.leases.held) == {first.id}
-    assert not bench.volumes.made
+        await bench.create("boat", REQUEST, "", NOW)
+    assert set(bench.leases.held) == set(bench.snapshots.made) == {first.id}
     assert len(bench.store.all()) == 1
 
 
@@ -454,15 +455,15 @@ async def test_a_refusal_has_no_effect(
     assert bench.is_clean()
 
 
-async def test_a_failing_volume_gives_back_the_lease(bench: Bench) -> None:
-    bench.volumes.full = True
+async def test_a_failing_snapshot_gives_back_the_lease(bench: Bench) -> None:
+    bench.snapshots.full = True
     with pytest.raises(System, match="no space left"):
-        await bench.create("boat", WITH_VOLUME, "", NOW)
+        await bench.create("boat", REQUEST, "", NOW)
     assert bench.is_clean()
 
 
 async def test_a_failing_undo_never_hides_the_first_error(bench: Bench) -> None:
-    bench.volumes.full = bench.leases.broken = True
+    bench.snapshots.full = bench.leases.broken = True
     with pytest.raises(System, match="no space left") as raised:
-        await bench.create("boat", WITH_VOLUME, "", NOW)
+        await bench.create("boat", REQUEST, "", NOW)
     assert "containerd is away" in raised.value.__notes__[0]

@@ -1,7 +1,7 @@
 """Creating a container: check the request, find the image, fill in what is silent, store the record.
 
 The order is Docker's, because the first failure is what the client sees (api-containers.md 3.1). `check_request` and
-`prepare` are pure; only `Create` has effects: a lease, anonymous volumes, a record.
+`prepare` are pure; only `Create` has effects: a lease, a snapshot, a record.
 """
 
 import posixpath
@@ -216,10 +216,15 @@ class Create:
 
     async def _commit(self, rec: Record, name: str) -> Record:
         """Take what the container owns from now on; a record that was stored stays, everything else is given back."""
+        faults = self._store.faults
         try:
             await self._leases.create(rec.id, self._labels)
+            faults.at("create.lease.after")
             await self._snapshots.prepare(rec.id, rec.image_chain, rec.id, self._labels)
-            return await self._insert(rec, name)
+            faults.at("create.snapshot.after")
+            rec = await self._insert(rec, name)
+            faults.at("create.insert.after")
+            return rec
         except BaseException as error:
             if self._store.by_id(rec.id) is None:
                 await self._give_back(rec, error)

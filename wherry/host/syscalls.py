@@ -4,9 +4,6 @@ import ctypes
 import os
 
 _libc = ctypes.CDLL(None, use_errno=True)
-_libc.mount.argtypes = (ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p)
-_libc.umount2.argtypes = (ctypes.c_char_p, ctypes.c_int)
-_libc.syscall.restype = ctypes.c_long
 
 SYS_OPENAT2 = 437
 """The same number on every architecture (asm-generic/unistd.h)."""
@@ -28,8 +25,8 @@ def _fail(name: str) -> OSError:
 
 def mount(source: str, target: str, fstype: str, flags: int, data: str) -> None:
     """mount(2)."""
-    arguments = (os.fsencode(source), os.fsencode(target), fstype.encode(), flags, os.fsencode(data))
-    if _libc.mount(*arguments) != 0:
+    words = (os.fsencode(source), os.fsencode(target), fstype.encode())
+    if _libc.mount(*words, ctypes.c_ulong(flags), os.fsencode(data)) != 0:
         raise _fail(target)
 
 
@@ -42,7 +39,8 @@ def umount2(target: str, flags: int) -> None:
 def openat2(directory: int, path: str, flags: int, mode: int, resolve: int) -> int:
     """openat2(2), Linux 5.6."""
     how = OpenHow(flags | os.O_CLOEXEC, mode, resolve)
-    fd = _libc.syscall(SYS_OPENAT2, directory, os.fsencode(path), ctypes.byref(how), ctypes.sizeof(how))
+    size = ctypes.c_size_t(ctypes.sizeof(how))
+    fd = _libc.syscall(ctypes.c_long(SYS_OPENAT2), directory, os.fsencode(path), ctypes.byref(how), size)
     if fd < 0:
         raise _fail(path)
     return int(fd)

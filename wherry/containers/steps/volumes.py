@@ -30,7 +30,7 @@ class Volumes:
         """Nothing, see the class."""
 
     def _realise(self, rec: Record) -> tuple[MountPoint, ...]:
-        if rec.generation == 1:
+        if not rec.started_before:
             for point in rec.mounts:
                 if point.type == "volume":
                     self._local.create(point.name)
