@@ -1,6 +1,7 @@
 """A box for real engines: a mount and a network namespace of its own, so that nothing of the machine changes.
 
-One holder process owns both; `run` and `popen` enter them. The network has an `outside` peer at 192.0.2.1.
+One holder process owns both; `run` and `enter` lead inside. A machine outside, at 192.0.2.1, is one more network
+namespace: it has no route back to a bridge, so it answers only what was masqueraded.
 """
 
 import os
@@ -22,10 +23,12 @@ rmdir "$0/cg"
 mount -t tmpfs none /run
 mount --make-rshared /
 ip link set lo up
-ip link add eth0 type veth peer name outside
+ip netns add outside
+ip link add eth0 type veth peer name eth0 netns outside
 ip addr add 192.0.2.10/24 dev eth0
 ip link set eth0 up
-ip link set outside up
+ip -n outside addr add 192.0.2.1/24 dev eth0
+ip -n outside link set eth0 up
 echo ready
 exec sleep infinity
 """

@@ -13,6 +13,7 @@ from typing import Any
 import docker
 
 from tests.real.box import Box
+from wherry.main.demo import demo_archive
 
 WHERRYD = str(Path(sys.executable).with_name("wherryd"))
 BOOT_SECONDS = 60
@@ -90,6 +91,17 @@ class Engine:
         self._process.send_signal(signal.SIGTERM)
         return self._process.wait(timeout=60)
 
+    def end(self) -> None:
+        """Whatever state it is in: SIGTERM, then SIGKILL for it and what it left."""
+        if self.running:
+            try:
+                self.stop()
+            except subprocess.TimeoutExpired:
+                self.kill()
+        for pid, line in self.box.processes().items():
+            if str(self.root) in line:
+                os.kill(pid, signal.SIGKILL)
+
     @property
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
@@ -98,10 +110,20 @@ class Engine:
         self, *arguments: str, stdin: bytes | None = None, timeout: float = 60
     ) -> "subprocess.CompletedProcess[bytes]":
         """Run the docker CLI against this engine."""
-        environment = {"PATH": os.environ["PATH"], "DOCKER_HOST": self.host, "HOME": str(self.root)}
+        source = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
         return subprocess.run(
-            ["docker", *arguments], input=stdin, capture_output=True, timeout=timeout, env=environment,
-            stdin=subprocess.DEVNULL if stdin is None else None,
+            ["docker", *arguments], capture_output=True, timeout=timeout, env=self.environment(), **source
+        )  # type: ignore[call-overload,no-any-return]
+
+    def environment(self) -> dict[str, str]:
+        """The environment in which a client finds this engine."""
+        return {"PATH": os.environ["PATH"], "DOCKER_HOST": self.host, "HOME": str(self.root)}
+
+    def popen(self, *arguments: str) -> "subprocess.Popen[bytes]":
+        """Begin a CLI command whose output is read while it runs."""
+        return subprocess.Popen(
+            ["docker", *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env=self.environment(),
         )  # fmt: skip
 
     def ok(self, *arguments: str, stdin: bytes | None = None) -> str:
@@ -109,6 +131,16 @@ class Engine:
         done = self.docker(*arguments, stdin=stdin)
         assert done.returncode == 0, f"docker {arguments}: {done.returncode}\n{done.stderr.decode()}\n{self.tail(30)}"
         return done.stdout.decode().strip()
+
+    def load_demo(self, name: str) -> None:
+        """Load the image that the machine's static busybox makes."""
+        self.ok("load", stdin=demo_archive(f"{name}:latest", ["sh"]))
+
+    def remove_all(self) -> None:
+        """Remove every container."""
+        found = self.ok("ps", "-aq").split()
+        if found:
+            self.ok("rm", "-fv", *found)
 
     def inspect(self, ref: str) -> dict[str, Any]:
         return json.loads(self.ok("inspect", ref))[0]

@@ -17,6 +17,8 @@ from wherry.containerd.snapshots import Snapshots
 from wherry.containerd.tasks import Tasks
 
 Names = frozenset[str]
+LOOKS = 20
+"""Each takes about a tenth of a second."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,16 @@ def look(engine: Engine) -> Look:
         snapshots=snapshots,
         leases=leases,
     )
+
+
+def assert_no_leaks(engine: Engine, before: Look) -> None:
+    """Fail with what is new; an exit that is being settled gets a few more looks."""
+    found: dict[str, list[str]] = {}
+    for _ in range(LOOKS):
+        found = look(engine).leaks(before)
+        if not found:
+            return
+    raise AssertionError(f"left behind: {found}\n{engine.tail()}")
 
 
 async def _containerd(engine: Engine) -> tuple[Names, Names, Names, Names]:

@@ -1,0 +1,98 @@
+"""Every step of a start broken on purpose, before and after: an error, a cancellation, kill -9 of the daemon.
+
+Generated from the list of steps and of moves. After each nothing is left, and the container starts and is removed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import fields
+
+import pytest
+
+from tests.real.box import Box
+from tests.real.engine import Engine
+from tests.real.leaks import Look, assert_no_leaks, look
+from wherry.base.faults import ACTIONS
+from wherry.containers.steps.all import Steps
+
+IMAGE = "busybox"
+STEPS = [field.name for field in fields(Steps) if field.name != "engine"]
+MOVES = ["move.start", "move.started"]
+POINTS = [f"{name}.{when}" for name in (*STEPS, *MOVES) for when in ("before", "after")]
+EXIT_POINTS = [f"{name}.{when}" for name in ("move.exit", "move.remove") for when in ("before", "after")]
+
+
+@pytest.fixture(scope="module")
+def box() -> Iterator[Box]:
+    box = Box()
+    try:
+        yield box
+    finally:
+        box.close()
+
+
+@pytest.fixture(scope="module")
+def engine(box: Box) -> Iterator[Engine]:
+    """One engine, killed and started anew with a fault of its own for each case; its containerd lives on."""
+    engine = Engine(box, "faults").start()
+    try:
+        engine.load_demo(IMAGE)
+        engine.ok("run", "--rm", IMAGE, "true")
+        yield engine
+    finally:
+        engine.end()
+
+
+@pytest.fixture
+def clean(engine: Engine) -> Look:
+    """The look of an engine at rest."""
+    if not engine.running:
+        engine.start()
+    return look(engine)
+
+
+def break_at(engine: Engine, point: str, action: str) -> None:
+    engine.kill()
+    engine.start(faults=f"{point}={action}")
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("point", POINTS)
+def test_start(engine: Engine, clean: Look, point: str, action: str) -> None:
+    break_at(engine, point, action)
+    ident = engine.ok("create", IMAGE, "sleep", "1000")
+    created = look(engine)
+    done = engine.docker("start", ident)
+    assert done.returncode != 0
+    if action == "kill":
+        engine.wait_end()
+        engine.start()
+    assert engine.inspect(ident)["State"]["Status"] in ("created", "exited")
+    assert_no_leaks(engine, created)
+    engine.ok("start", ident)
+    engine.ok("rm", "-f", ident)
+    assert_no_leaks(engine, clean)
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("point", EXIT_POINTS)
+def test_end(engine: Engine, clean: Look, point: str, action: str) -> None:
+    """What a broken exit or removal leaves is settled by the next one, or by the next boot."""
+    break_at(engine, point, action)
+    ident = engine.ok("run", "-d", IMAGE, "sleep", "1000")
+    engine.docker("rm", "-f", ident)
+    engine.kill()
+    engine.start()
+    if engine.ok("ps", "-aq", "--filter", f"id={ident}"):
+        assert engine.inspect(ident)["State"]["Status"] in ("exited", "dead")
+        engine.ok("rm", "-f", ident)
+    assert_no_leaks(engine, clean)
+
+
+@pytest.mark.parametrize("point", ["create.lease", "create.snapshot", "create.insert"])
+def test_create(engine: Engine, clean: Look, point: str) -> None:
+    break_at(engine, f"{point}.after", "kill")
+    assert engine.docker("create", IMAGE, "true").returncode != 0
+    engine.wait_end()
+    engine.start()
+    engine.remove_all()
+    assert_no_leaks(engine, clean)

@@ -1,0 +1,50 @@
+"""One box and one engine for all real tests; every test is followed by the leak detector."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.real.box import Box
+from tests.real.engine import Engine
+from tests.real.leaks import assert_no_leaks, look
+
+IMAGE = "busybox"
+
+
+@pytest.fixture(scope="session")
+def box() -> Iterator[Box]:
+    box = Box()
+    try:
+        yield box
+    finally:
+        box.close()
+
+
+@pytest.fixture(scope="session")
+def shared(box: Box) -> Iterator[Engine]:
+    engine = Engine(box).start()
+    try:
+        engine.load_demo(IMAGE)
+        yield engine
+        assert engine.stop() == 0, engine.tail()
+    finally:
+        engine.end()
+
+
+@pytest.fixture
+def engine(shared: Engine) -> Iterator[Engine]:
+    """The shared engine; what the test made and did not remove is its failure."""
+    before = look(shared)
+    yield shared
+    shared.remove_all()
+    assert_no_leaks(shared, before)
+
+
+@pytest.fixture
+def own(box: Box, request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """An engine that the test may start, kill and restart with flags of its own; not started yet."""
+    engine = Engine(box, f"own-{abs(hash(request.node.name)) % 10**8}", "--bridge", "none")
+    try:
+        yield engine
+    finally:
+        engine.end()

@@ -1,0 +1,116 @@
+"""Attach, terminals and exec."""
+
+import pytest
+
+from tests.real.conftest import IMAGE
+from tests.real.engine import Engine
+from tests.real.terminal import Terminal
+
+
+def test_interactive_terminal(engine: Engine) -> None:
+    with Terminal(engine, "run", "--rm", "-it", IMAGE, "sh", rows=33, columns=111) as terminal:
+        terminal.expect("# ")
+        terminal.type("stty size\n")
+        assert "33 111" in terminal.expect("# ")
+        terminal.type("tty; exit 4\n")
+        terminal.expect("/dev/pts/0")
+        assert terminal.end() == 4
+
+
+def test_terminal_follows_a_resize(engine: Engine) -> None:
+    with Terminal(engine, "run", "--rm", "-it", IMAGE, "sh") as terminal:
+        terminal.expect("# ")
+        terminal.type("trap 'echo now $(stty size)' WINCH; echo armed\n")
+        terminal.expect("armed\r\n")
+        terminal.resize(50, 99)
+        terminal.process.send_signal(28)
+        terminal.type("\n")
+        terminal.expect("now 50 99")
+        terminal.type("exit\n")
+        assert terminal.end() == 0
+
+
+def test_detach_keys_and_reattach(engine: Engine) -> None:
+    ident = engine.ok("create", "-it", IMAGE, "sh")
+    with Terminal(engine, "start", "-ai", ident) as terminal:
+        terminal.expect("# ")
+        terminal.type("x=kept\n")
+        terminal.expect("# ")
+        terminal.type("\x10\x11")
+        assert terminal.end() == 0
+    assert engine.inspect(ident)["State"]["Running"]
+    with Terminal(engine, "attach", ident) as terminal:
+        terminal.type("echo $x; exit 6\n")
+        terminal.expect("kept")
+        assert terminal.end() == 6
+
+
+def test_interrupt_reaches_the_process(engine: Engine) -> None:
+    with Terminal(
+        engine, "run", "--rm", "-it", IMAGE, "sh", "-c", "trap 'exit 42' INT; echo up; sleep 1000 & wait"
+    ) as t:
+        t.expect("up")
+        t.type("\x03")
+        assert t.end() == 42
+
+
+def test_two_clients_see_the_same(engine: Engine) -> None:
+    ident = engine.ok("run", "-d", "-i", IMAGE, "sh", "-c", "read a; echo $a; read b; echo $b")
+    first, second = engine.popen("attach", "--no-stdin", ident), engine.popen("attach", "--no-stdin", ident)
+    feeder = engine.popen("attach", ident)
+    feeder.communicate(b"one\ntwo\n", timeout=30)
+    engine.ok("wait", ident)
+    assert b"two\n" in first.communicate(timeout=30)[0]
+    assert b"two\n" in second.communicate(timeout=30)[0]
+
+
+def test_exec(engine: Engine) -> None:
+    ident = engine.ok("run", "-d", "-e", "OUTER=1", IMAGE, "sleep", "1000")
+    assert engine.ok("exec", ident, "echo", "inside") == "inside"
+    assert engine.ok("exec", "-e", "A=b", ident, "sh", "-c", "echo $A $OUTER") == "b 1"
+    assert engine.ok("exec", "-w", "/tmp", ident, "pwd") == "/tmp"
+    assert engine.ok("exec", "-u", "nobody", ident, "id", "-un") == "nobody"
+    assert engine.ok("exec", ident, "hostname") == engine.ok("exec", ident, "cat", "/etc/hostname")
+    assert engine.docker("exec", "-i", ident, "cat", stdin=b"through\n").stdout == b"through\n"
+    assert engine.docker("exec", ident, "sh", "-c", "exit 21").returncode == 21
+
+
+def test_exec_refusals(engine: Engine) -> None:
+    ident = engine.ok("run", "-d", IMAGE, "sleep", "1000")
+    done = engine.docker("exec", ident, "absent")
+    assert done.returncode == 127
+    assert b"executable file not found" in done.stdout + done.stderr
+    engine.ok("kill", ident)
+    engine.ok("wait", ident)
+    done = engine.docker("exec", ident, "true")
+    assert done.returncode == 1
+    assert f"container {ident} is not running" in done.stderr.decode()
+
+
+def test_exec_on_a_terminal(engine: Engine) -> None:
+    ident = engine.ok("run", "-d", IMAGE, "sleep", "1000")
+    with Terminal(engine, "exec", "-it", ident, "sh", rows=30, columns=90) as terminal:
+        terminal.expect("# ")
+        terminal.type("stty size; exit 3\n")
+        terminal.expect("30 90")
+        assert terminal.end() == 3
+
+
+def test_detached_exec(engine: Engine) -> None:
+    ident = engine.ok("run", "-d", IMAGE, "sleep", "1000")
+    engine.ok("exec", "-d", ident, "sh", "-c", "mkfifo /tmp/f; echo done > /tmp/f")
+    assert engine.ok("exec", ident, "sh", "-c", "until [ -p /tmp/f ]; do :; done; cat /tmp/f") == "done"
+
+
+@pytest.mark.parametrize("size", [0, 1, 100_000, 3_000_000])
+def test_exec_carries_every_byte(engine: Engine, size: int) -> None:
+    ident = engine.ok("run", "-d", IMAGE, "sleep", "1000")
+    data = bytes(range(256)) * (size // 256 + 1)
+    done = engine.docker("exec", "-i", ident, "cat", stdin=data[:size])
+    assert (done.returncode, done.stdout) == (0, data[:size])
+
+
+def test_stdin_once_closes_the_process(engine: Engine) -> None:
+    ident = engine.ok("create", "-i", IMAGE, "sh", "-c", "cat; echo end")
+    done = engine.docker("start", "-ai", ident, stdin=b"some\n")
+    assert (done.returncode, done.stdout) == (0, b"some\nend\n")

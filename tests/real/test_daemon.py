@@ -1,0 +1,132 @@
+"""The daemon itself: flags, locks, signals, restart with and without its containers, a dead containerd."""
+
+import os
+import signal
+import subprocess
+
+import pytest
+
+from tests.real.conftest import IMAGE
+from tests.real.engine import WHERRYD, Engine
+from tests.real.leaks import assert_no_leaks, look
+from tests.real.test_life import follow_until
+
+TICKER = "i=0; while :; do i=$((i+1)); echo $i; usleep 2000; done"
+
+
+def test_stop_is_clean(own: Engine) -> None:
+    own.start()
+    own.load_demo(IMAGE)
+    ident = own.ok("run", "-d", IMAGE, "sh", "-c", "trap 'exit 3' TERM; while :; do usleep 10000; done")
+    assert own.stop() == 0
+    assert [line for line in own.box.processes().values() if str(own.root) in line] == []
+    own.start()
+    state = own.inspect(ident)["State"]
+    assert (state["Status"], state["ExitCode"]) == ("exited", 3)
+
+
+def test_second_daemon_on_the_same_roots_is_refused(own: Engine) -> None:
+    own.start()
+    places = ["--exec-root", f"{own.root}/exec2", "-p", f"{own.root}/pid2", "-H", f"unix://{own.root}/sock2"]
+    done = own.box.run(WHERRYD, "--data-root", str(own.data), *places)
+    assert done.returncode == 1
+    assert str(own.data) in done.stderr
+    assert own.ok("ps", "-q") == ""
+
+
+def test_live_restore_keeps_container_log_and_exit_code(own: Engine) -> None:
+    own.start("--live-restore")
+    own.load_demo(IMAGE)
+    before = look(own)
+    ident = own.ok("run", "-d", IMAGE, "sh", "-c", f"trap 'exit 7' TERM; {TICKER}")
+    follow_until(own, ident, "50")
+    pid = own.inspect(ident)["State"]["Pid"]
+    own.kill()
+    own.start("--live-restore")
+    state = own.inspect(ident)["State"]
+    assert (state["Status"], state["Pid"]) == ("running", pid)
+    with own.popen("attach", "--no-stdin", ident) as attached:
+        assert attached.stdout is not None
+        assert int(attached.stdout.readline()) > 50
+        attached.kill()
+    own.ok("kill", "-s", "TERM", ident)
+    assert own.ok("wait", ident) == "7"
+    lines = own.ok("logs", ident).splitlines()
+    assert lines == [str(n) for n in range(1, len(lines) + 1)]
+    own.ok("rm", ident)
+    assert_no_leaks(own, before)
+
+
+def test_container_that_ends_while_the_daemon_is_away(own: Engine) -> None:
+    own.start("--live-restore")
+    own.load_demo(IMAGE)
+    ident = own.ok("run", "-d", IMAGE, "sh", "-c", "while [ ! -e /go ]; do usleep 1000; done; echo last; exit 11")
+    root = f"/proc/{own.inspect(ident)['State']['Pid']}/root"
+    own.kill()
+    pidfd = os.pidfd_open(int(root.split("/")[2]))
+    with os.fdopen(pidfd), open(f"{root}/go", "w"):
+        pass
+    own.start("--live-restore")
+    assert own.ok("wait", ident) == "11"
+    assert own.ok("logs", ident) == "last"
+
+
+def test_without_live_restore_a_crash_stops_the_containers(own: Engine) -> None:
+    own.start()
+    own.load_demo(IMAGE)
+    ident = own.ok("run", "-d", IMAGE, "sleep", "1000")
+    own.kill()
+    own.start()
+    assert own.inspect(ident)["State"]["Running"] is False
+
+
+def test_containerd_that_dies_is_started_again(own: Engine) -> None:
+    own.start()
+    own.load_demo(IMAGE)
+    ident = own.ok("run", "-d", IMAGE, "sleep", "1000")
+    (pid,) = (pid for pid, line in own.box.processes().items() if "/containerd " in line and str(own.root) in line)
+    os.kill(pid, signal.SIGKILL)
+    assert own.ok("run", "--rm", IMAGE, "echo", "back") == "back"
+    own.ok("kill", ident)
+    assert own.ok("wait", ident) == "137"
+
+
+def test_second_sigterm_forces(own: Engine) -> None:
+    own.start()
+    own.load_demo(IMAGE)
+    own.ok("run", "-d", "--stop-timeout", "600", IMAGE, "sh", "-c", "trap '' TERM; while :; do usleep 10000; done")
+    os.kill(own.pid, signal.SIGTERM)
+    os.kill(own.pid, signal.SIGTERM)
+    assert own.wait_end() in (1, 0)
+
+
+def test_info_and_version(own: Engine) -> None:
+    own.start("--label", "zone=a", "--experimental")
+    assert own.ok("info", "-f", "{{.DockerRootDir}} {{.Labels}} {{.ExperimentalBuild}}") == f"{own.data} [zone=a] true"
+    text = own.ok("version")
+    assert "containerd:" in text
+    assert "runc:" in text
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--userns-remap", "default"], "--userns-remap"),
+        (["--no-such-flag"], "unknown flag: --no-such-flag"),
+        (["--bridge", "x", "--bip", "10.0.0.1/24"], "mutually exclusive"),
+        (["-H", "tcp://127.0.0.1:2375"], "tcp"),
+    ],
+)
+def test_refused_flags(own: Engine, flags: list[str], words: str) -> None:
+    done = subprocess.run([WHERRYD, "--data-root", str(own.data), *flags], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1
+    assert words in done.stderr
+
+
+def test_hello_and_doctor(own: Engine) -> None:
+    own.start()
+    tool = WHERRYD.removesuffix("d")
+    done = own.box.run(tool, "hello", "--host", own.host)
+    assert done.returncode == 0, done.stdout + done.stderr + own.tail()
+    done = own.box.run(tool, "doctor", "--host", own.host, "--data-root", str(own.data))
+    assert done.returncode == 0, done.stdout
