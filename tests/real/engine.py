@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import docker
+from docker import DockerClient
 
 from tests.real.box import Box
 from wherry.main.demo import demo_archive
@@ -145,5 +145,5 @@ class Engine:
     def inspect(self, ref: str) -> dict[str, Any]:
         return json.loads(self.ok("inspect", ref))[0]
 
-    def client(self) -> docker.DockerClient:
-        return docker.DockerClient(base_url=self.host, version="auto", timeout=60)
+    def client(self) -> DockerClient:
+        return DockerClient(base_url=self.host, version="auto", timeout=60)

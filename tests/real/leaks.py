@@ -121,8 +121,8 @@ def _comm(pid: int) -> str:
 
 
 def _cgroups(engine: Engine) -> Iterator[str]:
-    known = set(_names(engine.data / "containers"))
-    for root, directories, _ in os.walk("/sys/fs/cgroup"):
-        for name in directories:
-            if name in known or (len(name) == 64 and os.path.basename(root) == "docker"):
-                yield os.path.join(root, name)
+    """Cgroups of containers that this engine has started, as its log names them; other engines share the tree."""
+    known = set(re.findall(r"\bstart ([0-9a-f]{64})", engine.log.read_text(errors="replace")))
+    for group in Path("/sys/fs/cgroup").glob("**/docker/*"):
+        if group.name in known:
+            yield str(group)

@@ -45,7 +45,7 @@ def defaults(config: Config, host: HostFacts, facts: EngineFacts) -> Defaults:
     """Return what create fills in for silent clients."""
     cpuset = (host.cgroups.cpuset_cpus, host.cgroups.cpuset_mems)
     return Defaults(
-        kernel=Kernel.of(host, cpuset, facts.capabilities, forwards_ipv4()),
+        kernel=Kernel.of(host, cpuset, facts.capabilities, config.ip_forward or forwards_ipv4()),
         platform=Platform(os="linux", architecture=host.architecture),
         data_root=config.data_root,
         host_name=host.hostname,

@@ -43,6 +43,8 @@ def serve(config: Config) -> int:
     """Run the daemon until it is told to stop; returns the exit status of the process."""
     level = logging.DEBUG if config.debug else logging.getLevelName(config.log_level.upper())
     logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for noisy in ("grpc", "asyncio", "aiohttp"):
+        logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
     try:
         return uvloop.run(_serve(config))
     except EngineError as error:

@@ -1,0 +1,1 @@
+"""Engines compared on one machine in one interleaved run: `make bench`, docs/benchmarks.md."""

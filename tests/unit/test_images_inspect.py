@@ -1,0 +1,117 @@
+import msgspec
+import pytest
+
+from tests.unit.images_fakes import AMD64, ARM64, PARENT, Shop
+from wherry.base.errors import NotFound, System
+from wherry.images.inspect import Inspect
+from wherry.images.manifests import Documents
+from wherry.images.meter import Meter
+from wherry.images.times import show_time
+from wherry.model.image import Platform
+
+A1 = "docker.io/library/a:1"
+
+
+def inspect_of(shop: Shop) -> Inspect:
+    return Inspect(shop.images, Documents(shop.content, AMD64), Meter(shop.content, shop.snapshots), "overlayfs")
+
+
+async def test_all_that_is_said() -> None:
+    shop = Shop()
+    target = shop.image(
+        "a",
+        Platform(os="linux", architecture="arm64", variant="v8"),
+        created="2024-05-01T10:20:30.120000000Z",
+        author="me",
+        docker_version="27.0",
+        history=[{"comment": "first"}, {"comment": "last"}],
+        config={"Env": ["A=1"], "Cmd": ["x"], "User": "", "Labels": None, "Hostname": "gone", "Shell": ["sh"]},
+    )
+    shop.name(target, A1, "reg.io/x/y:2", labels={PARENT: "sha256:parent"})
+    manifest = msgspec.json.decode(shop.content.blobs[target.digest])
+    content = target.size + manifest["config"]["size"] + 10 + 20
+    config = msgspec.json.decode(shop.content.blobs[manifest["config"]["digest"]])
+    assert await inspect_of(shop)("a:1") == {
+        "Id": target.digest,
+        "RepoTags": ["a:1", "reg.io/x/y:2"],
+        "RepoDigests": [f"a@{target.digest}", f"reg.io/x/y@{target.digest}"],
+        "Parent": "sha256:parent",
+        "Comment": "last",
+        "Created": "2024-05-01T10:20:30.12Z",
+        "Author": "me",
+        "DockerVersion": "27.0",
+        "Architecture": "arm64",
+        "Variant": "v8",
+        "Os": "linux",
+        "Config": {"Env": ["A=1"], "Cmd": ["x"], "Shell": ["sh"]},
+        "RootFS": {"Type": "layers", "Layers": config["rootfs"]["diff_ids"]},
+        "Size": content + 300,
+        "GraphDriver": {"Name": "overlayfs", "Data": None},
+        "Metadata": {"LastTagTime": "2023-11-14T22:13:22Z"},
+        "Descriptor": {"mediaType": target.media_type, "digest": target.digest, "size": target.size},
+    }
+
+
+async def test_only_the_best_platform_counts() -> None:
+    shop = Shop()
+    own, foreign = shop.image("a"), shop.image("b", ARM64)
+    index = shop.name(shop.index((foreign, ARM64), (own, AMD64)), A1)
+    shop.name(own, "docker.io/library/own:1")
+    inspect = inspect_of(shop)
+    body = await inspect("a:1")
+    assert body["Id"] == index.digest
+    assert body["Architecture"] == "amd64"
+    assert body["Size"] == (await inspect("own:1"))["Size"]
+
+
+async def test_a_dangling_image_that_is_not_unpacked() -> None:
+    shop = Shop()
+    target = shop.name(shop.image("a", unpacked=False), "")
+    body = await inspect_of(shop)(target.digest)
+    assert (body["RepoTags"], body["RepoDigests"], body["Parent"]) == ([], [], "")
+    assert "Created" not in body
+    assert body["Size"] < 1000
+
+
+async def test_an_image_with_no_platform_present() -> None:
+    shop = Shop()
+    own = shop.image("a")
+    index = shop.name(shop.index((own, AMD64)), A1)
+    del shop.content.blobs[own.digest]
+    body = await inspect_of(shop)("a:1")
+    assert (body["Id"], body["Config"], body["RootFS"], body["Size"]) == (index.digest, {}, {}, 0)
+
+
+async def test_what_is_missing_is_named() -> None:
+    shop = Shop()
+    with pytest.raises(NotFound, match="^No such image: a:1$"):
+        await inspect_of(shop)("a:1")
+    target = shop.name(shop.index((shop.image("a"), AMD64)), A1)
+    shop.images.before["list"] = shop.images.records.clear
+    with pytest.raises(NotFound, match="^No such image: a:1$"):
+        await inspect_of(shop)("a:1")
+    shop.name(target, A1)
+    del shop.content.blobs[target.digest]
+    with pytest.raises(System, match=target.digest):
+        await inspect_of(shop)("a:1")
+    shop.images.before["get"] = lambda: shop.images.before.update(get=shop.images.records.clear)
+    with pytest.raises(NotFound, match="^No such image: a:1$"):
+        await inspect_of(shop)("a:1")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("2024-05-01T10:20:30Z", "2024-05-01T10:20:30Z"),
+        ("2024-05-01T10:20:30.000000000Z", "2024-05-01T10:20:30Z"),
+        ("2024-05-01T10:20:30.1234567899+02:00", "2024-05-01T10:20:30.123456789+02:00"),
+        ("2024-05-01T10:20:30+00:00", "2024-05-01T10:20:30Z"),
+        ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"),
+        ("2024-13-01T10:20:30Z", None),
+        ("2024-05-01", None),
+        ("yesterday", None),
+        ("", None),
+    ],
+)
+def test_times_as_go_prints_them(text: str, shown: str | None) -> None:
+    assert show_time(text) == shown

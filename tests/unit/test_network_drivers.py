@@ -1,0 +1,48 @@
+from dataclasses import replace
+
+import pytest
+
+from tests.unit.network_fakes import BRIDGE, ENDPOINT, NETWORK
+from wherry.network.drivers import bridge, host, none
+from wherry.network.plan import Driver, Network
+
+
+def test_a_plan_for_an_endpoint_on_the_bridge() -> None:
+    plan = bridge.DRIVER.plan_endpoint(NETWORK, ENDPOINT)
+    assert plan is not None
+    assert (plan.bridge, str(plan.address), str(plan.gateway)) == ("docker0", "172.17.0.2/16", "172.17.0.1")
+    assert (plan.link.host, plan.link.peer, plan.link.mtu) == ("vetheeeeeee", "eth0", 1500)
+    assert (plan.link.mac, plan.link.mark) == ("02:00:00:00:00:01", "wherry:e1")
+    assert (plan.guard.address, plan.guard.bridge) == ("172.17.0.2", "docker0")
+
+
+@pytest.mark.parametrize("masquerade", [True, False])
+def test_masquerade(masquerade: bool) -> None:
+    network = replace(NETWORK, bridge=replace(BRIDGE, masquerade=masquerade))
+    plan = bridge.DRIVER.plan_network(network)
+    assert plan is not None
+    rules = {chain.jumps: chain.rules for chain in plan.chains}["nat-postrouting-out-jumps"]
+    wanted = 'oifname != "docker0" ip saddr 172.17.0.0/16 counter masquerade comment "MASQUERADE"'
+    assert rules == ((wanted,) if masquerade else ())
+    options = bridge.DRIVER.options(network)
+    assert options["com.docker.network.bridge.enable_ip_masquerade"] == ("true" if masquerade else "false")
+
+
+def test_options_are_docker_s() -> None:
+    assert bridge.DRIVER.options(NETWORK) == {
+        "com.docker.network.bridge.default_bridge": "true",
+        "com.docker.network.bridge.enable_icc": "true",
+        "com.docker.network.bridge.enable_ip_masquerade": "true",
+        "com.docker.network.bridge.host_binding_ipv4": "0.0.0.0",
+        "com.docker.network.bridge.name": "docker0",
+        "com.docker.network.driver.mtu": "1500",
+    }
+
+
+@pytest.mark.parametrize(("driver", "name"), [(host.DRIVER, "host"), (none.DRIVER, "null"), (bridge.DRIVER, "bridge")])
+def test_no_plan_where_there_is_no_bridge(driver: Driver, name: str) -> None:
+    network = Network("x", "1" * 64, name, 1)
+    assert driver.name == name
+    assert driver.options(network) == {}
+    assert driver.plan_network(network) is None
+    assert driver.plan_endpoint(network, ENDPOINT) is None

@@ -1,0 +1,100 @@
+"""What networks and endpoints need from the kernel: frozen data, made by drivers and done by apply.py."""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface
+from typing import Protocol
+
+from wherry.state.record import Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """A bridge that must be there, be up and have an address."""
+
+    name: str
+    gateway: IPv4Interface
+    """Its address; the network of it is the subnet."""
+    mtu: int
+    masquerade: bool
+    mark: str
+    """The alias of every link of ours."""
+    owned: bool
+    """It is made, marked and changed by the engine; one of the user's is used as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network as it stands after boot; `created` is in nanoseconds since the epoch."""
+
+    name: str
+    ident: str
+    driver: str
+    created: int
+    bridge: Bridge | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A chain of the packet filter for one bridge, and the map that jumps to it by the bridge's name."""
+
+    name: str
+    jumps: str
+    rules: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkPlan:
+    """All that a network needs."""
+
+    bridge: Bridge
+    chains: tuple[Chain, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Veth:
+    """A pair of links: `host` hangs on the bridge, `peer` is born in the container's namespace."""
+
+    host: str
+    peer: str
+    mac: str
+    """Of the peer."""
+    mtu: int
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A rule by which an address is reached from its own bridge alone, and by what the bridge's chains let in."""
+
+    address: str
+    bridge: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointPlan:
+    """All that an endpoint needs."""
+
+    bridge: str
+    link: Veth
+    address: IPv4Interface
+    gateway: IPv4Address
+    """Of the default route."""
+    guard: Guard
+
+
+class Driver(Protocol):
+    """A kind of network. Plans only: no I/O; no plan when there is nothing to do."""
+
+    name: str
+
+    def options(self, network: Network) -> dict[str, str]:
+        """Return the Options that inspect shows."""
+        ...
+
+    def plan_network(self, network: Network) -> NetworkPlan | None:
+        """Plan the network itself."""
+        ...
+
+    def plan_endpoint(self, network: Network, endpoint: Endpoint) -> EndpointPlan | None:
+        """Plan one endpoint of it."""
+        ...
