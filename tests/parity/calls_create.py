@@ -257,7 +257,6 @@ MOUNTS = (
 ENDPOINTS = (
     config("endpoint absent", NetworkingConfig={"EndpointsConfig": {"bridge": None}}),
     config("endpoint elsewhere", NetworkingConfig={"EndpointsConfig": {"absent": {}}}),
-    config("two endpoints before 1.44", version="1.43", NetworkingConfig={"EndpointsConfig": {"bridge": {}, "b": {}}}),
     endpoint("address", IPAMConfig={"IPv4Address": "172.17.0.99"}),
     endpoint("bad address", IPAMConfig={"IPv4Address": "abc"}),
     endpoint("bad address of version 6", IPAMConfig={"IPv6Address": "abc"}),

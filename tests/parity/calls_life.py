@@ -93,7 +93,9 @@ def in_every_state(name: str, *steps: Call) -> tuple[Case, ...]:
 
 
 VERBS = (
-    *in_every_state("start", start(), SHOW),
+    case("start when created", start(), SHOW, setup=CREATED),
+    case("start when running", start(), SHOW, setup=RUNNING),
+    case("start when killed", start(), SHOW, setup=(*RUNNING, KILL, wait())),
     *in_every_state("stop", Call("POST", "/containers/{c}/stop", "t=0"), SHOW),
     *in_every_state("kill", KILL, wait()),
     *in_every_state("kill by number", Call("POST", "/containers/{c}/kill", "signal=9"), wait()),

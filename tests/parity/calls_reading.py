@@ -23,6 +23,7 @@ from tests.parity.side import LABEL, Side
 
 VERSIONS = ("1.24", "1.40", "1.43", "1.44", "1.46", "1.48", "1.51")
 BY_NAME = {"all": "1", "filters": '{"name": ["parity-one"]}'}
+LATE_SECONDS = 5
 LOGS = "/containers/{c}/logs"
 SPEAKS = (create("parity-one", Cmd=["sh", "-c", "echo one; echo two; echo -n three"]), start(), *ended())
 COMPLAINS = (create("parity-one", Cmd=["sh", "-c", "echo oh >&2"]), start(), *ended())
@@ -48,18 +49,32 @@ class Note:
 
 @dataclass(frozen=True)
 class Events:
-    """What happened between two notes: type, action and attributes of each event, in order."""
+    """What happened since a note: all events in order once the one `to` is there, which may be a little late.
+
+    `as_a_set` is for events that dockerd sends in any order.
+    """
 
     query: str = ""
+    to: str = ""
     version: str = "/v1.51"
+    as_a_set: bool = False
     label: str = "events"
 
     def do(self, side: Side, names: Names) -> Json:
+        late = time.monotonic() + LATE_SECONDS
+        while True:
+            answer = self._ask(side, names)
+            if any(event["Action"].startswith(self.to) for event in answer["body"]) or time.monotonic() > late:
+                return answer
+
+    def _ask(self, side: Side, names: Names) -> Json:
         Note("until").do(side, names)
         query = f"since={names['since']}&until={names['until']}{self.query}"
         answer = Call("GET", "/events", query, version=self.version).do(side, names)
-        if isinstance(answer["body"], dict):
-            answer["body"] = [answer["body"]]
+        found = answer["body"]
+        answer["body"] = found if isinstance(found, list) else [found] if found else []
+        if self.as_a_set:
+            answer["body"].sort(key=lambda event: event["Action"])
         return answer
 
 
@@ -231,11 +246,19 @@ EVENTS = (
     ),
     case("events by container", Events(ONE), setup=(SINCE, *CREATED)),
     case("events of kill", Events(CONTAINERS), setup=(SINCE, *RUNNING, Call("POST", "/containers/{c}/kill"), *ended())),
-    case("events of stop", Events(CONTAINERS), setup=(SINCE, *RUNNING, Call("POST", "/containers/{c}/stop", "t=1"))),
-    case("events of force", Events(CONTAINERS), setup=(SINCE, *RUNNING, Call("DELETE", "/containers/{c}", "force=1"))),
+    case(
+        "events of stop",
+        Events(CONTAINERS, "stop", as_a_set=True),
+        setup=(SINCE, *RUNNING, Call("POST", "/containers/{c}/stop", "t=1")),
+    ),
+    case(
+        "events of force",
+        Events(CONTAINERS, "destroy"),
+        setup=(SINCE, *RUNNING, Call("DELETE", "/containers/{c}", "force=1")),
+    ),
     case(
         "events of exec",
-        Events(CONTAINERS),
+        Events(CONTAINERS, "exec_die"),
         setup=(
             *RUNNING,
             SINCE,
@@ -264,8 +287,9 @@ EVENTS = (
     ),
     case(
         "events of a failed start",
+        start(),
         Events(CONTAINERS),
-        setup=(create("parity-one", Cmd=["absent"]), SINCE, Call("GET", "/_ping")),
+        setup=(create("parity-one", Cmd=["absent"]), SINCE),
     ),
 )
 

@@ -46,7 +46,7 @@ class Call:
     def do(self, side: Side, names: Names) -> Json:
         answer = side.call(self.method, self.target(names), fill(self.body, names), self.headers, self.raw)
         if self.keep and isinstance(answer["body"], dict):
-            names[self.keep] = answer["body"].get("Id", "")
+            names[self.keep] = answer["body"].get("Id", "absent")
         return answer
 
     def target(self, names: Names) -> str:

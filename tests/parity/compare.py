@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 Json = Any
@@ -20,6 +20,21 @@ class Difference:
 
     def __str__(self) -> str:
         return f"{self.place}\n    peer: {_show(self.peer)}\n    ours: {_show(self.ours)}"
+
+
+UNSUPPORTED = 501
+
+
+def compare_answers(peer: Json, ours: Json, place: str = "") -> Iterator[Difference]:
+    """Yield the differences of two answers; that we do not support what the peer does is one, whatever it says."""
+    if isinstance(ours, dict) and isinstance(peer, dict) and "status" not in ours and "code" not in ours:
+        for step in ours:
+            yield from compare_answers(peer[step], ours[step], f"{step}: ")
+    elif ours.get("status") == UNSUPPORTED != peer["status"]:
+        yield Difference(f"{place}unsupported", peer["body"], ours["body"]["message"])
+    else:
+        for difference in differences(peer, ours):
+            yield replace(difference, place=place + difference.place)
 
 
 def differences(peer: Json, ours: Json, place: str = "") -> Iterator[Difference]:

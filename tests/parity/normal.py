@@ -20,9 +20,14 @@ WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\b(?!0\.0\.0\.0\b|127\.|255\.)\d{1,3}(\.\d{1,3}){3}\b", "<address>"),
         (r"\b\d+\.\d+\.\d+[0-9A-Za-z.+~-]*", "<version>"),
         (r"\b(Less than a second|About a minute|\d+ (second|minute)s?)\b", "<span>"),
-        (r"\bgo1\.\d+\S*", "<go>"),
+        (r"invalid JSON: (json: cannot|invalid (character|escape)).*", "invalid JSON: <words of the parser>"),
+        (r"error during container init: |: unknown\b(?=\s*$)", ""),
+        (r"(error mounting \S+ to rootfs at \S+): .*", r"\1"),
+        (r"(exec: \S+): is a directory: permission denied", r"\1: permission denied"),
+        (r"(container process): (environment variable|invalid environment variable:) name can.*", r"\1: bad variable"),
     )
 )
+"""In this order. The last ones are words of encoding/json and of runc and containerd, which change with their releases."""
 GENERATED_NAME = re.compile(r"/?[a-z]+_[a-z]+\d?")
 NUMBERS = (
     "*.Pid",
@@ -35,15 +40,28 @@ NUMBERS = (
     "*.Created",
 )
 """Numbers of which only counts whether they are zero."""
-TEXTS = ("*.BuildTime", "*.GitCommit", "*Commit.ID", "*.SystemTime", "*.ID", "*.start_time")
+TEXTS = ("*.BuildTime", "*.SystemTime", "*.ID")
 """Texts of which only counts whether they are empty."""
-
-UNORDERED = ("*.Mounts",)
+OF_THE_RUN = (
+    "*.Debug",
+    "*.Images",
+    "*.Containerd.Address",
+    "*.GitCommit",
+    "*.ContainerdCommit",
+    "*.InitCommit",
+    "*.RuncCommit",
+    "*.runtime-spec.features",
+    "*.execDuration",
+)
+"""What tells how an engine was built or started, of which runc it has, or what else it holds."""
+UNORDERED = ("*.Mounts", "*.Ports", "network list*.body")
 """Lists that dockerd makes of a map."""
 
 
 def normal(value: Json, roots: Sequence[str], at: str = "") -> Json:
     """Return an answer with its ids, times, addresses and the like as words; `at` is its place."""
+    if _fits(at, OF_THE_RUN):
+        return "<any>"
     if isinstance(value, dict):
         return {words(key, roots): normal(item, roots, f"{at}.{key}") for key, item in value.items()}
     if isinstance(value, list):

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -103,8 +104,9 @@ class Side:
             status = file.readline().decode().strip()
             fields = list(read_head(file))
             then()
-            line.sendall(send)
-            line.shutdown(socket.SHUT_WR)
+            with suppress(BrokenPipeError):  # a stream that has ended takes no more
+                line.sendall(send)
+                line.shutdown(socket.SHUT_WR)
             data = file.read()
         kind = dict(fields).get("Content-Type", "")
         framed = kind == "application/vnd.docker.multiplexed-stream"

@@ -4,7 +4,7 @@ import pytest
 
 from tests.parity import calls_cli, calls_create, calls_images, calls_life, calls_reading, calls_system
 from tests.parity.cases import Case
-from tests.parity.compare import Difference, differences
+from tests.parity.compare import Difference, compare_answers
 from tests.parity.known import KNOWN, Known
 from tests.parity.normal import normal
 from tests.parity.side import Side
@@ -53,4 +53,4 @@ def test_known_differences_are_still_there(peer: Side, ours: Side, tally: Tally)
 def compare(case: Case, peer: Side, ours: Side) -> list[Difference]:
     """Run a case on both sides and return where they differ."""
     answers = [normal(case.run(side), side.roots, f"{case.name}:") for side in (peer, ours)]
-    return list(differences(*answers))
+    return list(compare_answers(*answers))

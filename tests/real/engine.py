@@ -31,6 +31,7 @@ class Engine:
         self.flags = list(flags)
         self.root.mkdir(exist_ok=True)
         self._process: subprocess.Popen[bytes] | None = None
+        self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 
     @property
     def host(self) -> str:
@@ -47,6 +48,7 @@ class Engine:
             WHERRYD, "--data-root", str(self.data), "--exec-root", str(self.exec), "-p", str(self.root / "pid"),
             "-H", self.host, "--debug", *self.flags, *flags,
         ]  # fmt: skip
+        self._notify.close()
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         address = self.root / "notify.sock"
         address.unlink(missing_ok=True)
@@ -57,19 +59,19 @@ class Engine:
                 self.box.enter(*command), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment
             )
         if wait:
-            self.wait_ready()
+            self.wait_for("READY=1")
         return self
 
-    def wait_ready(self) -> None:
-        """Wait until the daemon says that it is ready; its log is the message when it ends instead."""
-        with os.fdopen(os.pidfd_open(self.pid)) as gone, self._notify:
+    def wait_for(self, state: str) -> None:
+        """Wait until the daemon tells its supervisor a state; its log is the message when it ends instead."""
+        with os.fdopen(os.pidfd_open(self.pid)) as gone:
             while True:
                 ready, _, _ = select.select([self._notify, gone], [], [], BOOT_SECONDS)
                 if self._notify in ready:
-                    if self._notify.recv(4096).startswith(b"READY=1"):
+                    if self._notify.recv(4096).startswith(state.encode()):
                         return
                     continue
-                raise AssertionError(f"wherryd is not ready: {'it ended' if ready else 'too late'}\n{self.tail()}")
+                raise AssertionError(f"no {state} of wherryd: {'it ended' if ready else 'too late'}\n{self.tail()}")
 
     def tail(self, lines: int = 60) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
@@ -93,6 +95,7 @@ class Engine:
 
     def end(self) -> None:
         """Whatever state it is in: SIGTERM, then SIGKILL for it and what it left."""
+        self._notify.close()
         if self.running:
             try:
                 self.stop()
@@ -131,6 +134,14 @@ class Engine:
         done = self.docker(*arguments, stdin=stdin)
         assert done.returncode == 0, f"docker {arguments}: {done.returncode}\n{done.stderr.decode()}\n{self.tail(30)}"
         return done.stdout.decode().strip()
+
+    def feed(self, ident: str, data: bytes) -> None:
+        """Attach to a container that ends by itself, and write to its stdin until then."""
+        with self.popen("attach", "--sig-proxy=false", ident) as feeder:
+            assert feeder.stdin is not None
+            feeder.stdin.write(data)
+            feeder.stdin.flush()
+            feeder.wait(timeout=30)
 
     def load_demo(self, name: str) -> None:
         """Load the image that the machine's static busybox makes."""

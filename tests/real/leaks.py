@@ -123,6 +123,5 @@ def _comm(pid: int) -> str:
 def _cgroups(engine: Engine) -> Iterator[str]:
     """Cgroups of containers that this engine has started, as its log names them; other engines share the tree."""
     known = set(re.findall(r"\bstart ([0-9a-f]{64})", engine.log.read_text(errors="replace")))
-    for group in Path("/sys/fs/cgroup").glob("**/docker/*"):
-        if group.name in known:
-            yield str(group)
+    for root, directories, _ in os.walk("/sys/fs/cgroup"):
+        yield from (os.path.join(root, name) for name in directories if name in known)

@@ -51,13 +51,14 @@ def test_interrupt_reaches_the_process(engine: Engine) -> None:
 
 
 def test_two_clients_see_the_same(engine: Engine) -> None:
-    ident = engine.ok("run", "-d", "-i", IMAGE, "sh", "-c", "read a; echo $a; read b; echo $b")
-    first, second = engine.popen("attach", "--no-stdin", ident), engine.popen("attach", "--no-stdin", ident)
-    feeder = engine.popen("attach", ident)
-    feeder.communicate(b"one\ntwo\n", timeout=30)
-    engine.ok("wait", ident)
-    assert b"two\n" in first.communicate(timeout=30)[0]
-    assert b"two\n" in second.communicate(timeout=30)[0]
+    script = "while :; do echo tick; usleep 10000; done & read a; kill $!; echo $a"
+    ident = engine.ok("run", "-d", "-i", IMAGE, "sh", "-c", script)
+    clients = [engine.popen("attach", "--no-stdin", ident) for _ in range(2)]
+    for client in clients:
+        assert client.stdout is not None
+        assert client.stdout.readline() == b"tick\n"
+    engine.feed(ident, b"the end\n")
+    assert all(client.communicate(timeout=30)[0].endswith(b"the end\n") for client in clients)
 
 
 def test_exec(engine: Engine) -> None:

@@ -16,7 +16,7 @@ ARCH = "amd64"
 
 def layer_of(text: str) -> bytes:
     with open(find_busybox(), "rb") as file:
-        return make_layer(file.read(), ["sh", "cat", text])
+        return make_layer(file.read(), ["sh", "cat", "echo", "sleep", text])
 
 
 def oci_layout(name: str, layer: bytes) -> bytes:

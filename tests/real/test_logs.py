@@ -20,10 +20,9 @@ def test_tail_since_timestamps(engine: Engine) -> None:
 
 
 def test_follow_ends_with_the_container(engine: Engine) -> None:
-    ident = engine.ok("run", "-d", "-i", IMAGE, "sh", "-c", "while read line; do echo got $line; done")
+    ident = engine.ok("run", "-d", "-i", IMAGE, "sh", "-c", "for i in 1 2; do read line; echo got $line; done")
     follower = engine.popen("logs", "-f", ident)
-    feeder = engine.popen("attach", "--sig-proxy=false", ident)
-    assert feeder.communicate(b"one\ntwo\n", timeout=30)[0] == b"got one\ngot two\n"
+    engine.feed(ident, b"one\ntwo\n")
     assert follower.communicate(timeout=30)[0] == b"got one\ngot two\n"
     assert follower.returncode == 0
 

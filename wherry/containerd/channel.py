@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
-from grpc import aio
+from grpc import ChannelConnectivity, aio
 
 from wherry.base.errors import System, Unavailable
 from wherry.containerd.errors import translate
@@ -36,7 +36,7 @@ OPTIONS = [
 
 
 class Channel:
-    """A connection that heals itself: while containerd is away calls raise Unavailable at once."""
+    """A connection that heals itself: while containerd is away, calls wait for it within their deadline."""
 
     def __init__(self, address: str, namespace: str) -> None:
         """Take the path of containerd's socket (`unix://` before it is fine) and the namespace of every call."""
@@ -77,14 +77,20 @@ class Channel:
         """Call `package.Service/Method` and return the reply; what fails is a kind (errors.translate).
 
         `deadline` is in seconds, None only for waits that another end bounds. `lease` protects what the call makes.
+        A call that has not been sent waits for a containerd that is being started again; Unavailable if none comes.
         """
         with translate(method):
             call = self._unary.get(method)
             if call is None:
                 call = self._unary[method] = self._connected().unary_unary(f"/{method}", None, None)
             # Our clock alone: told of the deadline, containerd may answer first, with an unknown error.
-            async with asyncio.timeout(deadline):
-                reply: bytes = await call(request.SerializeToString(), metadata=self._headers(lease))
+            try:
+                async with asyncio.timeout(deadline):
+                    headers = self._headers(lease)
+                    reply: bytes = await call(request.SerializeToString(), metadata=headers, wait_for_ready=True)
+            except TimeoutError as error:
+                self._check_connected(error)
+                raise
         return reply_type.FromString(reply)
 
     async def stream(
@@ -121,6 +127,11 @@ class Channel:
         if self._channel is None:
             raise Unavailable(f"the connection to containerd on {self.address} is closed")
         return self._channel
+
+    def _check_connected(self, error: TimeoutError) -> None:
+        """Raise Unavailable for a call that ran out of time because nobody was there to answer."""
+        if self._connected().get_state() is not ChannelConnectivity.READY:
+            raise Unavailable(f"containerd does not answer on {self.address}: is it running?") from error
 
     def _headers(self, lease: str = "") -> tuple[tuple[str, str], ...]:
         return (*self._metadata, ("containerd-lease", lease)) if lease else self._metadata

@@ -88,7 +88,7 @@ class Start:
     async def _failed(self, slot: Slot, step: Rollback, error: BaseException) -> None:
         """Store why, end the clients that wait, and remove the container if it asked for that."""
         await self._hub.leave(slot.rec.id, 0)
-        if slot.rec.phase is not Phase.STARTING:
+        if slot.rec.phase not in (Phase.STARTING, Phase.RUNNING):
             return  # the first write itself failed: nothing was begun
         text = str(error) or type(error).__name__
         await slot.move(Verb.FAILED, error=text, exit_code=exit_code(error), **leftovers(step.owed))

@@ -28,6 +28,7 @@ MOVES: dict[tuple[Phase, Verb], Phase] = {
     (P.EXITED, V.START): P.STARTING,
     (P.STARTING, V.STARTED): P.RUNNING,
     (P.STARTING, V.FAILED): P.EXITED,  # or created: a failed start returns to where it came from
+    (P.RUNNING, V.FAILED): P.EXITED,  # cut right after STARTED was stored: what ran was given back
     (P.RUNNING, V.EXIT): P.EXITED,
     (P.CREATED, V.REMOVE): P.REMOVING,
     (P.EXITED, V.REMOVE): P.REMOVING,
