@@ -143,6 +143,7 @@ INSPECTED = (
     listed("health", filters='{"name": ["parity-one"], "health": ["none"]}'),
     listed("expose", filters='{"name": ["parity-one"], "expose": ["80"]}'),
     listed("size", size="1", filters='{"name": ["parity-one"]}'),
+    listed("since itself", all="1", filters='{"name": ["parity-one"], "since": ["parity-one"]}'),
     listed("before itself", all="1", filters='{"name": ["parity-one"], "before": ["parity-one"]}'),
     listed("name that does not match", filters='{"name": ["^parity-on$"]}'),
     listed("map form", filters='{"name": {"^/parity-one$": true}}'),
@@ -187,6 +188,7 @@ LOGGED = (
     logs("of none followed", "stdout=1&follow=1", SILENT),
 )
 
+SHOW = Call("GET", "/containers/{c}/json")
 ATTACH = "/containers/{c}/attach"
 ALL = "stream=1&stdin=1&stdout=1&stderr=1"
 CAT = (create("parity-one", Cmd=["cat"], OpenStdin=True, StdinOnce=True),)
@@ -213,6 +215,27 @@ ATTACHED = (
     case("attach to the log", Hijack(ATTACH, "logs=1&stdout=1&stderr=1"), setup=SPEAKS),
     case("attach to the log of none", Hijack(ATTACH, "logs=1&stdout=1"), setup=SILENT),
     case("attach to an exited one", Hijack(ATTACH, "stdout=1"), setup=EXITED),
+    case("attach and detach", Hijack(ATTACH, ALL, send=b"\x10\x11"), SHOW, setup=TERMINAL),
+    case(
+        "attach and detach by keys of one's own",
+        Hijack(ATTACH, f"{ALL}&detachKeys=a,ctrl-x", send=b"a\x18"),
+        setup=TERMINAL,
+    ),
+    case(
+        "attach again to stdin",
+        Hijack(ATTACH, ALL, send=b"in\n"),
+        SHOW,
+        setup=(create("parity-one", Cmd=["cat"], OpenStdin=True), start()),
+    ),
+    case(
+        "attach to log and stream",
+        Hijack(ATTACH, "logs=1&stream=1&stdout=1", then=(Call("POST", "/containers/{c}/kill"),)),
+        setup=(
+            create("parity-one", Cmd=["sh", "-c", "echo out; sleep 1000"]),
+            start(),
+            Call("GET", LOGS, "stdout=1&follow=1&until=1"),
+        ),
+    ),
     case("attach to absent", Hijack("/containers/absent/attach", ALL)),
     case("attach with bad keys", Hijack(ATTACH, f"{ALL}&detachKeys=nonsense,"), setup=CREATED),
     case("attach with a bad query", Hijack(ATTACH, "stdin=%zz"), setup=CREATED),
@@ -275,6 +298,31 @@ EVENTS = (
         "events of resize",
         Events(CONTAINERS),
         setup=(*TERMINAL, SINCE, Call("POST", "/containers/{c}/resize", "h=1&w=2")),
+    ),
+    case(
+        "events of a signal",
+        Events(CONTAINERS, "kill"),
+        setup=(*RUNNING, SINCE, Call("POST", "/containers/{c}/kill", "signal=HUP")),
+    ),
+    case(
+        "events of detach",
+        Events(CONTAINERS, "detach"),
+        setup=(*TERMINAL, SINCE, Hijack(ATTACH, ALL, send=b"\x10\x11")),
+    ),
+    case(
+        "events of removal by itself",
+        Events(CONTAINERS, "destroy"),
+        setup=(SINCE, create("parity-one", Cmd=["true"], HostConfig={"AutoRemove": True}), start()),
+    ),
+    case(
+        "events by event and label",
+        Events("&filters=%7B%22event%22%3A%5B%22create%22%5D%2C%22label%22%3A%5B%22a%3Db%22%5D%7D"),
+        setup=(SINCE, create("parity-one", Labels={"a": "b"}), create("parity-two")),
+    ),
+    case(
+        "events by image",
+        Events("&filters=%7B%22image%22%3A%5B%22busybox%22%5D%7D", "start"),
+        setup=(SINCE, *RUNNING),
     ),
     case(
         "events of tags",

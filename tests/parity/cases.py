@@ -86,15 +86,13 @@ class Cli:
 
     arguments: tuple[str, ...]
     stdin: bytes | None = None
-    unordered: bool = False
 
     @property
     def label(self) -> str:
         return f"docker {self.arguments[0]}"
 
     def do(self, side: Side, names: Names) -> Json:
-        answer = side.docker(*fill(list(self.arguments), names), stdin=self.stdin)
-        return {**answer, "out": sorted(answer["out"])} if self.unordered else answer
+        return side.docker(*fill(list(self.arguments), names), stdin=self.stdin)
 
 
 @dataclass(frozen=True)

@@ -16,4 +16,111 @@ class Known:
         return fnmatchcase(case, self.case) and fnmatchcase(place, self.place)
 
 
-KNOWN: tuple[Known, ...] = ()
+def each(cases: tuple[str, ...], place: str, reason: str) -> tuple[Known, ...]:
+    """Return an entry for each of some cases."""
+    return tuple(Known(case, place, reason) for case in cases)
+
+
+FACTS = (
+    Known("*", "headers.Builder-Version", "2 would promise BuildKit behind /grpc and /session"),
+    Known("body *", "headers.Connection", "a connection ends behind a request whose body nobody read"),
+    Known("version*", "*GoVersion", "it is Python"),
+    Known("version*", "body.Platform.Name", "names the engine"),
+    Known("info*", "body.Plugins.Log.length", "json-file and none are the log drivers"),
+    Known("info*", "body.Plugins.Network.length", "bridge, host and none are the network drivers"),
+    Known("info*", "body.FirewallBackend.Driver", "the firewall is nftables alone"),
+    *each(
+        ("size when *", "list by size"),
+        "body*.Size*",
+        "dockerd puts the mountpoints that a container needs into a layer below it; here they are in its own",
+    ),
+    Known("docker ps with size", "out.0", "see the sizes above"),
+)
+
+STATUSES = each(
+    (
+        "limit no number",
+        "containers filter publish=*",
+        "containers filter expose=*",
+        "images filter until=*",
+        "events since no time",
+        "events until no time",
+        "logs since *",
+        "logs until no time",
+        "stop no number",
+        "stop by bad signal",
+        "create security *",
+        "create bind *",
+        "exec of bad keys",
+        "start as an absent *",
+        "start with an absent group",
+        "start with a bad tmpfs",
+    ),
+    "*status",
+    "what the client did wrong is 400 here; dockerd 28 lost the class of the error and says 500",
+)
+
+LATER_WORDS = (
+    *each(
+        ("events since no time", "events until no time", "logs since *", "logs until no time", "images filter until=*"),
+        "body.message",
+        "the words of dockerd 29, which name the parameter",
+    ),
+    Known("platform bad", "body.message", "the words of the release before, which say the same more plainly"),
+)
+
+EARLIER = (
+    *each(
+        ("create hostname too long", "create exposed port *", "create volume root", "create ipc of nobody"),
+        "*",
+        "refused at create, as dockerd 29 does; 28 lets the start fail",
+    ),
+    Known("mount of conflicting options", "*", "refused at create already"),
+    Known("secrets before they were", "*", "the version from which an endpoint is there is checked for all of them"),
+)
+
+SLIPS = (
+    Known("tag without a name", "*", "dockerd answers 200 and does nothing"),
+    Known(
+        "stored bind mount 1.43",
+        "*HostConfig.Mounts.0.BindOptions",
+        "dockerd notes on a copy that old read-only mounts are not recursive, and loses it",
+    ),
+    Known("stored anonymous volume of binds", "*Mounts.0.Name", "dockerd forgets to note the name that it made"),
+    Known(
+        "attach to the log of none",
+        "body.stdout",
+        "dockerd looks for a plugin called none and says so in the stream",
+    ),
+)
+
+UNSUPPORTED = tuple(
+    Known(case, "*unsupported", f"not there yet: {feature}")
+    for case, feature in (
+        ("create no image", "containers without an image"),
+        ("create network absent", "networks of one's own"),
+        ("create endpoint elsewhere", "networks of one's own"),
+        ("create endpoint bad sysctl", "options of endpoints"),
+        ("create sysctl of *interface", "options of endpoints"),
+        ("create network of absent container", "joining another container's network"),
+        ("create ipc of absent", "joining another container's ipc namespace"),
+        ("create pid of absent", "joining another container's pid namespace"),
+        ("create userns mode", "user namespaces"),
+        ("create links of absent", "links"),
+        ("remove link", "links"),
+        ("create port protocol bad", "published ports"),
+        ("create volumes from *", "volumes of other containers"),
+        ("create bind *", "named volumes"),
+        ("create mount cluster", "cluster volumes"),
+        ("create mount npipe", "named pipes"),
+        ("create storage option", "storage options"),
+        ("create blkio weight*", "block I/O limits"),
+        ("create device request of absent driver", "device requests"),
+        ("stored device", "devices"),
+    )
+) + (
+    Known("stored device", "2 *", "there is no container to show"),
+    Known("docker run absent network", "err.0", "not there yet: networks of one's own"),
+)
+
+KNOWN = (*FACTS, *STATUSES, *LATER_WORDS, *EARLIER, *SLIPS, *UNSUPPORTED)

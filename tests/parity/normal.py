@@ -15,12 +15,12 @@ WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "<uuid>"),
         (r"\b[0-9a-f]{64}\b", "<id>"),
         (r"\b[0-9a-f]{12}\b", "<short id>"),
-        (r"\b(?!0001-)\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d( [A-Z]+)?)", "<time>"),
+        (r"\b(?!0001-)\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z| ?[+-]\d\d:?\d\d( [A-Z]+)?)", "<time>"),
         (r"\b[0-9a-f]{2}(:[0-9a-f]{2}){5}\b", "<mac>"),
         (r"\b(?!0\.0\.0\.0\b|127\.|255\.)\d{1,3}(\.\d{1,3}){3}\b", "<address>"),
         (r"\b\d+\.\d+\.\d+[0-9A-Za-z.+~-]*", "<version>"),
         (r"\b(Less than a second|About a minute|\d+ (second|minute)s?)\b", "<span>"),
-        (r"invalid JSON: (json: cannot|invalid (character|escape)).*", "invalid JSON: <words of the parser>"),
+        (r"invalid JSON: (json|invalid (character|escape)).*", "invalid JSON: <words of the parser>"),
         (r"error during container init: |: unknown\b(?=\s*$)", ""),
         (r"(error mounting \S+ to rootfs at \S+): .*", r"\1"),
         (r"(exec: \S+): is a directory: permission denied", r"\1: permission denied"),
@@ -54,8 +54,8 @@ OF_THE_RUN = (
     "*.execDuration",
 )
 """What tells how an engine was built or started, of which runc it has, or what else it holds."""
-UNORDERED = ("*.Mounts", "*.Ports", "network list*.body")
-"""Lists that dockerd makes of a map."""
+UNORDERED = ("*.Mounts", "*.Ports", "*.MaskedPaths", "*.ReadonlyPaths", "network list*.body")
+"""Lists whose order means nothing; dockerd makes some of a map."""
 
 
 def normal(value: Json, roots: Sequence[str], at: str = "") -> Json:

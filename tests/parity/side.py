@@ -114,12 +114,12 @@ class Side:
         return {"status": status, "headers": shown_headers(fields), "body": streams}
 
     def docker(self, *arguments: str, stdin: bytes | None = None) -> Json:
-        """Run the CLI and return its exit code and what it printed, in lines."""
+        """Run the CLI and return its exit code and the lines that it printed."""
         source: dict[str, Any] = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
         environment = {"PATH": os.environ["PATH"], "DOCKER_HOST": self.host, "HOME": self._home.name}
         done = subprocess.run(["docker", *arguments], capture_output=True, timeout=SECONDS, env=environment, **source)
         out, err = (text.decode(errors="replace").splitlines() for text in (done.stdout, done.stderr))
-        return {"code": done.returncode, "out": out, "err": err}
+        return {"code": done.returncode, "out": [json_or_text(line) for line in out], "err": err}
 
     def load(self) -> None:
         """Load the image that all calls use and note its id."""
@@ -177,6 +177,11 @@ def parse(data: bytes, kind: str) -> Json:
     if kind == "application/vnd.docker.multiplexed-stream":
         return demultiplex(data)
     return data.decode(errors="replace")
+
+
+def json_or_text(line: str) -> Json:
+    """Return a line that `--format json` printed as a value, every other as it is."""
+    return json.loads(line) if line.startswith('{"') else line
 
 
 def demultiplex(data: bytes) -> dict[str, str]:

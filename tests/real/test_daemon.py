@@ -84,7 +84,9 @@ def test_containerd_that_dies_is_started_again(own: Engine) -> None:
     own.start()
     own.load_demo(IMAGE)
     ident = own.ok("run", "-d", IMAGE, "sleep", "1000")
-    (pid,) = (pid for pid, line in own.box.processes().items() if "containerd --config" in line and str(own.root) in line)
+    (pid,) = (
+        pid for pid, line in own.box.processes().items() if "containerd --config" in line and str(own.root) in line
+    )
     os.kill(pid, signal.SIGKILL)
     assert own.ok("run", "--rm", IMAGE, "echo", "back") == "back"
     own.ok("kill", ident)

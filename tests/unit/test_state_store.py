@@ -91,7 +91,7 @@ async def test_a_failed_write_changes_nothing_that_readers_see(store: Store, tmp
     await store.insert(rec)
     sqlite3.connect(tmp_path / "w.db").execute("DROP TABLE containers").connection.commit()
     async with store.exclusive(rec.id) as slot:
-        with pytest.raises(sqlite3.OperationalError):
+        with pytest.raises(System, match="no such table"):
             await slot.move(Verb.START)
         assert slot.rec is rec
     assert store.by_id(rec.id) is rec

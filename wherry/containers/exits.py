@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 
-from wherry.base.errors import DeadlineExceeded, NotFound, Unavailable
+from wherry.base.errors import DeadlineExceeded, EngineError, NotFound, Unavailable
 from wherry.base.tasks import Supervisor, finish
 from wherry.containerd.tasks import Exit
 from wherry.containers.news import News
@@ -71,7 +71,16 @@ class Exits:
             log.debug("container %s was removed before its exit was settled", ident)
 
     async def _watch(self, ident: str, generation: int) -> None:
-        await self.ended(ident, generation, await self._wait(ident))
+        exit = await self._wait(ident)
+        pause = RETRY_SECONDS
+        while True:
+            try:
+                await self.ended(ident, generation, exit)
+                return
+            except EngineError as error:
+                log.error("container %s: its exit cannot be settled, trying again: %s", ident, error)
+                await asyncio.sleep(pause)
+                pause = min(RETRY_MOST, pause * 2)
 
     async def _wait(self, ident: str) -> Exit:
         pause = RETRY_SECONDS

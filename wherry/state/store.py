@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from wherry.base.errors import Conflict, InvalidParameter, NotFound
+from wherry.base.errors import Conflict, InvalidParameter, NotFound, System
 from wherry.base.faults import Faults
 from wherry.state import machine, migrations
 from wherry.state.record import Record
@@ -35,14 +35,20 @@ class Slot:
         """Make a move, on disk before it returns; raises the refusals of the machine."""
         after = machine.move(self.rec, verb, **facts)
         self._store.faults.at(f"move.{verb.value}.before")
-        self.rec = await self._store.put(after, durable=verb in DURABLE)
+        await self._put(after, durable=verb in DURABLE)
         self._store.faults.at(f"move.{verb.value}.after")
         return self.rec
 
     async def save(self, **changes: Any) -> Record:
         """Store facts that are no move."""
-        self.rec = await self._store.put(msgspec.structs.replace(self.rec, **changes), durable=False)
+        await self._put(msgspec.structs.replace(self.rec, **changes), durable=False)
         return self.rec
+
+    async def _put(self, rec: Record, durable: bool) -> None:
+        try:
+            await self._store.put(rec, durable)
+        finally:  # a write that was begun is done though its caller was cancelled
+            self.rec = self._store.by_id(rec.id) or self.rec
 
     async def forget(self) -> None:
         """Delete the record; its name is free again."""
@@ -138,6 +144,8 @@ class Store:
         except asyncio.CancelledError:
             await asyncio.wait([future])
             raise
+        except sqlite3.Error as error:
+            raise System(f"write the engine's database {self._path}: {error}") from error
 
     def _remember(self, rec: Record) -> None:
         before = self._records.get(rec.id)
