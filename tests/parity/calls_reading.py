@@ -222,12 +222,6 @@ ATTACHED = (
         setup=TERMINAL,
     ),
     case(
-        "attach again to stdin",
-        Hijack(ATTACH, ALL, send=b"in\n"),
-        SHOW,
-        setup=(create("parity-one", Cmd=["cat"], OpenStdin=True), start()),
-    ),
-    case(
         "attach to log and stream",
         Hijack(ATTACH, "logs=1&stream=1&stdout=1", then=(Call("POST", "/containers/{c}/kill"),)),
         setup=(

@@ -24,7 +24,7 @@ WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"error during container init: |: unknown\b(?=\s*$)", ""),
         (r"(error mounting \S+ to rootfs at \S+): .*", r"\1"),
         (r"(exec: \S+): is a directory: permission denied", r"\1: permission denied"),
-        (r"(container process): (environment variable|invalid environment variable:) name can.*", r"\1: bad variable"),
+        (r"(container process): (invalid )?environment variable:? name can.*", r"\1: bad environment variable"),
     )
 )
 """In this order. The last ones are words of encoding/json and of runc and containerd, which change with their releases."""

@@ -101,9 +101,12 @@ class Engine:
                 self.stop()
             except subprocess.TimeoutExpired:
                 self.kill()
-        for pid, line in self.box.processes().items():
-            if str(self.root) in line:
-                os.kill(pid, signal.SIGKILL)
+        for pid in self.processes():
+            os.kill(pid, signal.SIGKILL)
+
+    def processes(self, text: str = "") -> list[int]:
+        """Processes whose command line names this engine's directory, and the text."""
+        return [pid for pid, line in self.box.processes().items() if str(self.root) in line and text in line]
 
     @property
     def running(self) -> bool:

@@ -311,6 +311,14 @@ async def test_the_end_does_not_wait_for_a_survivor_that_holds_the_pipe(tmp_path
         shim.close()
 
 
+async def test_the_end_does_not_wait_for_a_writer_that_never_came(tmp_path: Path) -> None:
+    async with engine(tmp_path) as it:
+        keeper = await it.keepers.fork(ID, 1, it.target)
+        await keeper.open(False, False)
+        async with asyncio.timeout(SOON):
+            await keeper.end(3600)
+
+
 async def test_a_keeper_outlives_daemon_and_zygote(tmp_path: Path) -> None:
     async with engine(tmp_path) as it:
         keeper, shim = await it.running()

@@ -123,7 +123,5 @@ def _signals() -> asyncio.Event:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    loop.add_signal_handler(
-        signal.SIGHUP, log.warning, "SIGHUP: a configuration is read at start only: restart the daemon"
-    )
+    loop.add_signal_handler(signal.SIGHUP, log.warning, "SIGHUP: the configuration is read at start only; restart me")
     return stopping

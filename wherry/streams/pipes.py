@@ -54,6 +54,11 @@ class Output:
         if self.open and not self._reactor.watches(self._fd):
             self._reactor.watch(self._fd, IN, self._readable)
 
+    def read_now(self) -> None:
+        """Read once: the end of a fifo that no writer has opened is not told by epoll (fifo(7), poll(2))."""
+        if self.open:
+            self._read()
+
     def finish(self) -> None:
         """Read what is there, wait for nothing, and end."""
         for _ in range(LAST_READS):

@@ -98,6 +98,8 @@ class ProcessStreams:
         self._deadline = self._reactor.after(seconds, self._cut_short)
         for client in self._clients:
             client.expect_end()
+        for output in self._outputs.values():
+            output.read_now()
         self._balance()
         self._check_over()
 
