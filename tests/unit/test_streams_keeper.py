@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.streams_harness import BOTH, ID, Client, Shim, engine, framed, gone
+from tests.unit.streams_harness import BOTH, ID, SOON, Client, Shim, engine, framed, gone
 from wherry.base.errors import Conflict, System, Unavailable
 from wherry.host import proc
 from wherry.streams.client import Limits
