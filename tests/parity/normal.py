@@ -27,7 +27,7 @@ WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"(container process): (invalid )?environment variable:? name can.*", r"\1: bad environment variable"),
     )
 )
-"""In this order. The last ones are words of encoding/json and of runc and containerd, which change with their releases."""
+"""In this order. The last ones are words of encoding/json, runc and containerd, which change with their releases."""
 GENERATED_NAME = re.compile(r"/?[a-z]+_[a-z]+\d?")
 NUMBERS = (
     "*.Pid",
