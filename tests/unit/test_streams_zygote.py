@@ -121,6 +121,7 @@ async def test_it_ends_after_its_helpers() -> None:
     zygote = await Zygote.start(None, ARGV)
     theirs, ours = os.pipe()
     asking = asyncio.create_task(zygote.order("read", {}, [theirs], deadline=SOON))
+    await asyncio.sleep(0)  # it is sent
     await zygote.order("echo", {}, deadline=SOON)  # so the one before it runs
     closing = asyncio.create_task(zygote.close())
     await asyncio.wait([closing], timeout=0.05)
