@@ -8,10 +8,10 @@ PREFIX    ?= /opt/wherry
 BIN       := .venv/bin
 STAMP     := .venv/.made-from
 
-export PYTHON DATA_ROOT EXEC_ROOT FLAGS PREFIX
+export PYTHON DATA_ROOT EXEC_ROOT FLAGS PREFIX PEER OURS
 
 .DEFAULT_GOAL := help
-.PHONY: help deps venv run stop check test bench wheel lock install uninstall clean
+.PHONY: help deps venv run stop check test parity bench wheel lock install uninstall clean
 
 help: ## Show this
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,11 @@ test: deps venv check ## Run every test; the real ones need root
 
 bench: venv ## Compare running engines, interleaved; alone it tells how to use it
 	@$(BIN)/python -m bench $(BENCH:%=--parts %) $(ROUNDS:%=--rounds %) $(STEPS_LOG:%=--steps-log %) $(ENGINES)
+
+parity: deps venv ## Compare with the dockerd 28 at PEER=unix://…: OURS=unix://… or an engine in a box (root)
+	@scripts/need-root "make parity"
+	@[ -n "$(PEER)" ] || { echo "make parity needs PEER=unix://… of a dockerd 28 with the containerd image store" >&2; exit 1; }
+	@$(BIN)/pytest tests/parity
 
 wheel: venv ## Build the wheel into dist/
 	@rm -rf build dist

@@ -1,4 +1,8 @@
-"""The two sides: PEER is the dockerd to compare with, OURS an engine of ours; without OURS one is started in a box."""
+"""The two sides: PEER is the dockerd to compare with, OURS an engine of ours; without OURS one is started in a box.
+
+The peer is a dockerd 28 for tests, with the containerd image store (`"features": {"containerd-snapshotter": true}`). It
+gets the image busybox:latest; containers that were there stay.
+"""
 
 import os
 from collections.abc import Iterator
@@ -6,14 +10,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.parity.side import Side
+from tests.real.box import Box
+from tests.real.engine import Engine
 
 
 @pytest.fixture(scope="session")
 def peer() -> Iterator[Side]:
-    host = os.environ.get("PEER")
-    if not host:
-        pytest.skip("PEER=unix://… of a dockerd 28 is not set")
-    side = Side(host)
+    side = Side(os.environ["PEER"])
     try:
         side.load()
         yield side
@@ -28,9 +31,6 @@ def host_of_ours(peer: Side) -> Iterator[str]:
     if host:
         yield host
         return
-    from tests.real.box import Box
-    from tests.real.engine import Engine
-
     box = Box()
     try:
         engine = Engine(box, "parity")

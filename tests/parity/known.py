@@ -23,7 +23,6 @@ def each(cases: tuple[str, ...], place: str, reason: str) -> tuple[Known, ...]:
 
 FACTS = (
     Known("*", "headers.Builder-Version", "2 would promise BuildKit behind /grpc and /session"),
-    Known("body *", "headers.Connection", "a connection ends behind a request whose body nobody read"),
     Known("version*", "*GoVersion", "it is Python"),
     Known("version*", "body.Platform.Name", "names the engine"),
     Known("info*", "body.Plugins.Log.length", "json-file and none are the log drivers"),
@@ -80,6 +79,9 @@ EARLIER = (
 )
 
 SLIPS = (
+    Known(
+        "doubled field", "*", "of two fields of one name only the last counts, as with dockerd, but dockerd checks both"
+    ),
     Known("tag without a name", "*", "dockerd answers 200 and does nothing"),
     Known(
         "stored bind mount 1.43",

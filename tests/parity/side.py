@@ -166,7 +166,7 @@ def read_head(file: Any) -> Iterator[tuple[str, str]]:
 
 def shown_headers(fields: list[tuple[str, str]]) -> dict[str, str]:
     """Return the headers that belong to the API, spelled as sent."""
-    return {name: value for name, value in fields if name not in HEADERS_OF_FRAMING}
+    return {name: value for name, value in fields if name not in HEADERS_OF_FRAMING and value != "close"}
 
 
 def parse(data: bytes, kind: str) -> Json:

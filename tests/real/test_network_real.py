@@ -21,6 +21,7 @@ from wherry.state.record import Phase, Record
 ROOT = Path(__file__).parents[2]
 SECONDS = 60
 PINS = "/run/wherry-netns"
+FORWARDING = "/proc/sys/net/ipv4/ip_forward"
 
 pytestmark = [
     pytest.mark.real,
@@ -213,13 +214,15 @@ def user_bridge() -> None:
 
 def small_mtu() -> None:
     """Links below the MTU of IPv6 come up all the same; without iptables there is no rule at all."""
+    Path(FORWARDING).write_text("0")  # a new namespace may have it from its parent
+    Path(FORWARDING).write_text("0")  # a new namespace may have it from its parent
     box = Containers(mtu=1000, iptables=False, ip_forward=False)
     box.networks.boot()
     address = box.start("one").endpoints[0].address
     assert pings(address)
     assert "mtu 1000" in enter("one", "ip link show eth0")
     assert sh("nft list ruleset") == ""
-    assert Path("/proc/sys/net/ipv4/ip_forward").read_text() == "0\n"
+    assert Path(FORWARDING).read_text() == "0\n"
     box.stop("one")
 
 
