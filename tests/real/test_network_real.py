@@ -215,7 +215,6 @@ def user_bridge() -> None:
 def small_mtu() -> None:
     """Links below the MTU of IPv6 come up all the same; without iptables there is no rule at all."""
     Path(FORWARDING).write_text("0")  # a new namespace may have it from its parent
-    Path(FORWARDING).write_text("0")  # a new namespace may have it from its parent
     box = Containers(mtu=1000, iptables=False, ip_forward=False)
     box.networks.boot()
     address = box.start("one").endpoints[0].address
