@@ -1,5 +1,6 @@
 """One box and one engine for all real tests; every test is followed by the leak detector."""
 
+import itertools
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,7 @@ from tests.real.engine import Engine
 from tests.real.leaks import assert_no_leaks, look
 
 IMAGE = "busybox"
+NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -41,10 +43,22 @@ def engine(shared: Engine) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def own(box: Box, request: pytest.FixtureRequest) -> Iterator[Engine]:
+def own(box: Box) -> Iterator[Engine]:
     """An engine that the test may start, kill and restart with flags of its own; not started yet."""
-    engine = Engine(box, f"own-{abs(hash(request.node.name)) % 10**8}", "--bridge", "none")
+    engine = Engine(box, f"own{next(NUMBERS)}", "--bridge", "none")
     try:
         yield engine
     finally:
         engine.end()
+
+
+@pytest.fixture
+def own_bridge() -> Iterator[Engine]:
+    """The same with the default bridge, hence in a box of its own."""
+    box = Box()
+    engine = Engine(box)
+    try:
+        yield engine
+    finally:
+        engine.end()
+        box.close()

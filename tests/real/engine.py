@@ -42,8 +42,10 @@ class Engine:
         assert self._process is not None
         return self._process.pid
 
-    def start(self, *flags: str, faults: str = "", wait: bool = True) -> "Engine":
-        """Start the daemon and wait for its READY=1."""
+    def start(
+        self, *flags: str, faults: str = "", before: tuple[str, ...] = (), pass_fds: tuple[int, ...] = ()
+    ) -> "Engine":
+        """Start the daemon, through a program `before` it if one is named, and wait for its READY=1."""
         command = [
             WHERRYD, "--data-root", str(self.data), "--exec-root", str(self.exec), "-p", str(self.root / "pid"),
             "-H", self.host, "--debug", *self.flags, *flags,
@@ -56,10 +58,14 @@ class Engine:
         environment = {"PATH": os.environ["PATH"], "WHERRY_FAULTS": faults, "NOTIFY_SOCKET": str(address)}
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(
-                self.box.enter(*command), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment
+                self.box.enter(*before, *command),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=environment,
+                pass_fds=pass_fds,
             )
-        if wait:
-            self.wait_for("READY=1")
+        self.wait_for("READY=1")
         return self
 
     def wait_for(self, state: str) -> None:
@@ -103,6 +109,26 @@ class Engine:
                 self.kill()
         for pid in self.processes():
             os.kill(pid, signal.SIGKILL)
+
+    def keepers(self) -> list[int]:
+        """Pids of the keepers that live, from the files they leave."""
+        return [json.loads(path.read_text())["pid"] for path in self.exec.glob("c/*/*/keeper.json")]
+
+    def zygotes(self) -> list[int]:
+        """Pids of the daemon's zygote."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return [int(pid) for pid in children if Path(f"/proc/{pid}/comm").read_text() == "wherry-zygote\n"]
+
+    def wait_log(self, text: str, count: int = 1, since: int = 0) -> None:
+        """Wait until the daemon has logged that many lines with the text, from a byte of its log on."""
+        command = ["tail", f"-c+{since + 1}", "-f", str(self.log)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as tail:
+            assert tail.stdout is not None
+            for line in tail.stdout:
+                count -= text in line
+                if count <= 0:
+                    break
+            tail.kill()
 
     def processes(self, text: str = "") -> list[int]:
         """Processes whose command line names this engine's directory, and the text."""

@@ -33,6 +33,7 @@ class Look:
     keepers: Names
     cgroups: Names
     directories: Names
+    volumes: Names
     records: Names
     tasks: Names
     containers: Names
@@ -58,6 +59,7 @@ def look(engine: Engine) -> Look:
         keepers=frozenset(str(p.relative_to(engine.exec)) for p in (engine.exec / "c").glob("*/*")),
         cgroups=frozenset(_cgroups(engine)),
         directories=frozenset([*_names(engine.data / "containers"), *_names(engine.data / "rootfs" / "overlayfs")]),
+        volumes=frozenset(_names(engine.data / "volumes")),
         records=frozenset(_records(engine)),
         tasks=tasks,
         containers=containers,

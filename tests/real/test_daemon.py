@@ -2,7 +2,9 @@
 
 import os
 import signal
+import socket
 import subprocess
+import sys
 
 import pytest
 
@@ -89,6 +91,45 @@ def test_containerd_that_dies_is_started_again(own: Engine) -> None:
     assert own.ok("run", "--rm", IMAGE, "echo", "back") == "back"
     own.ok("kill", ident)
     assert own.ok("wait", ident) == "137"
+
+
+def test_given_containerd(own: Engine) -> None:
+    """With --containerd the engine uses that one and leaves it running."""
+    root = own.root / "given"
+    root.mkdir()
+    address = root / "containerd.sock"
+    (root / "config.toml").write_text(
+        f'version = 2\nroot = "{root}/root"\nstate = "{root}/state"\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n'
+        f'[grpc]\naddress = "{address}"\n'
+    )
+    with subprocess.Popen(own.box.enter("containerd", "--config", f"{root}/config.toml"), stderr=subprocess.PIPE) as it:
+        assert it.stderr is not None
+        assert any(b"successfully booted" in line for line in it.stderr)
+        own.start("--containerd", str(address))
+        own.load_demo(IMAGE)
+        assert own.ok("run", "--rm", IMAGE, "echo", "there") == "there"
+        assert own.stop() == 0
+        assert it.poll() is None
+        it.terminate()
+
+
+def test_socket_of_a_supervisor(own: Engine) -> None:
+    """-H fd:// serves the socket that systemd would hand over, and its file stays at the end."""
+    path = own.root / "handed.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        script = f"""import os, sys
+os.dup2({listener.fileno()}, 3)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+os.execv(sys.argv[1], sys.argv[1:])"""
+        before = (sys.executable, "-c", script)
+        own.start("-H", "fd://", before=before, pass_fds=(listener.fileno(),))
+    handed = {"DOCKER_HOST": f"unix://{path}", "PATH": os.environ["PATH"]}
+    done = subprocess.run(["docker", "version"], env=handed, capture_output=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+    own.stop()
+    assert path.exists()
 
 
 def test_second_sigterm_forces(own: Engine) -> None:

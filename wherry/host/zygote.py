@@ -7,6 +7,7 @@ The zygote is exec'd with 0 to 2, its control socket and the lock, an empty envi
 import asyncio
 import contextlib
 import fcntl
+import logging
 import os
 import signal
 import socket
@@ -20,6 +21,8 @@ from wherry.host import packets
 from wherry.host.forkserver import CONTROL, LOCK
 from wherry.host.packet_line import PacketLine
 from wherry.host.packets import Message
+
+log = logging.getLogger("wherry.zygote")
 
 PROGRAM: Final = "wherry.main.zygote"
 BOOT: Final = "import sys; sys.path[:0] = sys.argv[1:]; from {0} import main; main()"
@@ -40,48 +43,36 @@ def command(program: str = PROGRAM, *roots: str) -> list[str]:
 
 
 class Zygote:
-    """A running zygote."""
+    """The zygote of this engine. One that has died is replaced at the next order; its residents go on."""
 
-    def __init__(self, pid: int, sock: socket.socket) -> None:
-        """Take a process that was just spawned, and its control socket; use `start`."""
-        self.pid = pid
-        self._pidfd = os.pidfd_open(pid)
-        self._ready: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-        self._gone = asyncio.Event()
-        self._line = PacketLine(sock, self._received, self._lost)
-        self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._pidfd, self._exited)
+    def __init__(self, lock_fd: int | None, argv: list[str]) -> None:
+        """Name the program and the lock that it holds; use `start`."""
+        self._lock_fd = lock_fd
+        self._argv = argv
+        self._starting = asyncio.Lock()
+        self._process: _Process | None = None
 
     @classmethod
     async def start(cls, lock_fd: int | None, argv: list[str] | None = None) -> "Zygote":
         """Spawn the zygote and wait until it is ready. System names the failure; nothing is left behind then."""
-        ours, theirs = packets.pair()
-        try:
-            pid = _spawn(argv or command(), theirs.fileno(), lock_fd)
-        except OSError as error:
-            ours.close()
-            raise System(f"start the zygote: {error.strerror or error}") from error
-        finally:
-            theirs.close()
-        zygote = cls(pid, ours)
-        try:
-            async with asyncio.timeout(START_SECONDS):
-                await zygote._ready
-        except BaseException as error:
-            await zygote.close()
-            if isinstance(error, TimeoutError):
-                raise System(f"start the zygote: not ready within {START_SECONDS:g} s") from error
-            raise
+        zygote = cls(lock_fd, argv or command())
+        zygote._process = await _Process.start(zygote._argv, lock_fd)
         return zygote
+
+    @property
+    def pid(self) -> int:
+        """The pid of the process of now, 0 after `close`."""
+        return self._process.pid if self._process is not None else 0
 
     async def launch(self, job: str, args: Message, fds: Sequence[int] = (), *, deadline: float) -> socket.socket:
         """Order a job and return the socket that its child answers on. The given descriptors stay open here."""
+        process = await self._living(job)
         ours, theirs = packets.pair()
         try:
-            await self._line.send({"job": job, "args": args}, [theirs.fileno(), *fds], deadline=deadline)
+            await process.line.send({"job": job, "args": args}, [theirs.fileno(), *fds], deadline=deadline)
         except Unavailable as error:
             ours.close()
-            raise Unavailable(f"{job}: the zygote has ended; restart the engine") from error
+            raise Unavailable(f"{job}: the zygote has just ended; try again") from error
         except BaseException:
             ours.close()
             raise
@@ -108,7 +99,7 @@ class Zygote:
             raise
 
     async def _ask(self, job: str, args: Message, fds: Sequence[int], deadline: float) -> tuple[Message, list[int]]:
-        answer: asyncio.Future[tuple[Message, list[int]]] = self._loop.create_future()
+        answer: asyncio.Future[tuple[Message, list[int]]] = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(deadline):
                 sock = await self.launch(job, args, fds, deadline=deadline)
@@ -118,19 +109,66 @@ class Zygote:
             raise DeadlineExceeded(f"{job}: no answer from its helper within {deadline:g} s") from error
         return packets.checked(message), got
 
-    async def wait_exit(self) -> None:
-        """Return when the zygote has ended; without `close` that is a failure of the engine."""
-        await self._gone.wait()
+    async def close(self) -> None:
+        """End the zygote and wait for it. Its residents go on."""
+        async with self._starting:
+            process, self._process = self._process, None
+        if process is not None:
+            await process.close()
+
+    async def _living(self, job: str) -> "_Process":
+        async with self._starting:
+            if self._process is None:
+                raise Unavailable(f"{job}: the zygote has ended")
+            if self._process.gone.is_set():
+                log.error("the zygote (pid %d) has died and is started again", self._process.pid)
+                self._process.line.close()
+                self._process = await _Process.start(self._argv, self._lock_fd)
+            return self._process
+
+
+class _Process:
+    """One zygote process, from its birth to its end."""
+
+    def __init__(self, pid: int, sock: socket.socket) -> None:
+        self.pid = pid
+        self.gone = asyncio.Event()
+        self._pidfd = os.pidfd_open(pid)
+        self._ready: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self.line = PacketLine(sock, self._received, self._lost)
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._pidfd, self._exited)
+
+    @classmethod
+    async def start(cls, argv: list[str], lock_fd: int | None) -> "_Process":
+        ours, theirs = packets.pair()
+        try:
+            pid = _spawn(argv, theirs.fileno(), lock_fd)
+        except OSError as error:
+            ours.close()
+            raise System(f"start the zygote: {error.strerror or error}") from error
+        finally:
+            theirs.close()
+        process = cls(pid, ours)
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                await process._ready
+        except BaseException as error:
+            await process.close()
+            if isinstance(error, TimeoutError):
+                raise System(f"start the zygote: not ready within {START_SECONDS:g} s") from error
+            raise
+        return process
 
     async def close(self) -> None:
-        """End the zygote and wait for it; killed after STOP_SECONDS. Its residents go on."""
-        self._line.close()
+        """End it and wait; killed after STOP_SECONDS."""
+        self.line.close()
         try:
             async with asyncio.timeout(STOP_SECONDS):
-                await self._gone.wait()
+                await self.gone.wait()
         except TimeoutError:
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
-            await self._gone.wait()
+            await self.gone.wait()
 
     def _received(self, message: Message, fds: list[int]) -> None:
         packets.close_all(fds)
@@ -146,7 +184,7 @@ class Zygote:
         os.close(self._pidfd)
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self.pid, 0)
-        self._gone.set()
+        self.gone.set()
 
 
 def _reply_line(sock: socket.socket, answer: "asyncio.Future[tuple[Message, list[int]]]", job: str) -> PacketLine:
