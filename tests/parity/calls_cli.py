@@ -120,7 +120,7 @@ COMMANDS = (
     cli("info warnings", "info", "--format", "{{.ServerErrors}} {{.Warnings}} {{.SecurityOptions}}"),
     cli("ps", *SHOWN, PS, setup=RUNNING),
     cli("ps of an exited one", *SHOWN, PS, setup=EXITED),
-    cli("ps with size", "ps", "-s", "--filter", "name=parity-one", "--format", "{{.Size}}", setup=RUNNING),
+    cli("ps with size", "ps", "-s", "--filter", "name=parity-one", "--format", "{{json .}}", setup=RUNNING),
     cli("ps of a bad filter", "ps", "--filter", "nonsense=1"),
     cli("ps of a bad status", "ps", "--filter", "status=nonsense"),
     cli("logs", "logs", "parity-one", setup=EXITED),

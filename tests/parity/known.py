@@ -33,7 +33,7 @@ FACTS = (
         "body*.Size*",
         "dockerd puts the mountpoints that a container needs into a layer below it; here they are in its own",
     ),
-    Known("docker ps with size", "out.0", "see the sizes above"),
+    *each(("docker ps with size", "docker run detached"), "*Size", "the sizes of above"),
 )
 
 STATUSES = each(
@@ -44,7 +44,9 @@ STATUSES = each(
         "images filter until=*",
         "events since no time",
         "events until no time",
-        "logs since *",
+        "logs since no time",
+        "logs since odd",
+        "logs since with blank",
         "logs until no time",
         "stop no number",
         "stop by bad signal",
@@ -61,11 +63,20 @@ STATUSES = each(
 
 LATER_WORDS = (
     *each(
-        ("events since no time", "events until no time", "logs since *", "logs until no time", "images filter until=*"),
+        (
+            "events since no time",
+            "events until no time",
+            "logs since no time",
+            "logs since odd",
+            "logs since with blank",
+            "logs until no time",
+            "images filter until=*",
+        ),
         "body.message",
         "the words of dockerd 29, which name the parameter",
     ),
     Known("platform bad", "body.message", "the words of the release before, which say the same more plainly"),
+    Known("stored ports", "*Config.ExposedPorts.*", "stored with their protocol, as dockerd 29 does"),
 )
 
 EARLIER = (

@@ -13,13 +13,15 @@ from tests.real.engine import WHERRYD, Engine
 from tests.real.leaks import assert_no_leaks, look
 from tests.real.test_life import follow_until
 
+READY = "echo ready; while :; do usleep 10000; done"
 TICKER = "i=0; while :; do i=$((i+1)); echo $i; usleep 2000; done"
 
 
 def test_stop_is_clean(own: Engine) -> None:
     own.start()
     own.load_demo(IMAGE)
-    ident = own.ok("run", "-d", IMAGE, "sh", "-c", "trap 'exit 3' TERM; while :; do usleep 10000; done")
+    ident = own.ok("run", "-d", IMAGE, "sh", "-c", f"trap 'exit 3' TERM; {READY}")
+    follow_until(own, ident, "ready")
     assert own.stop() == 0
     assert own.processes() == []
     own.start()
@@ -135,7 +137,8 @@ os.execv(sys.argv[1], sys.argv[1:])"""
 def test_second_sigterm_forces(own: Engine) -> None:
     own.start()
     own.load_demo(IMAGE)
-    own.ok("run", "-d", "--stop-timeout", "600", IMAGE, "sh", "-c", "trap '' TERM; while :; do usleep 10000; done")
+    ident = own.ok("run", "-d", "--stop-timeout", "600", IMAGE, "sh", "-c", f"trap '' TERM; {READY}")
+    follow_until(own, ident, "ready")
     os.kill(own.pid, signal.SIGTERM)
     own.wait_for("STOPPING=1")
     os.kill(own.pid, signal.SIGTERM)

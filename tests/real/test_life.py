@@ -48,7 +48,8 @@ def test_stop_sends_the_stop_signal_and_waits(engine: Engine) -> None:
 
 
 def test_stop_kills_after_the_grace(engine: Engine) -> None:
-    ident = engine.ok("run", "-d", IMAGE, "sh", "-c", "trap '' TERM; while :; do sleep 0.05; done")
+    ident = engine.ok("run", "-d", IMAGE, "sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.05; done")
+    follow_until(engine, ident, "ready")
     engine.ok("stop", "-t", "1", ident)
     assert engine.inspect(ident)["State"]["ExitCode"] == 137
 
