@@ -13,6 +13,7 @@ from wherry.containers.layout import Layout
 from wherry.host import files, mounts, netns
 from wherry.host.errors import translate
 from wherry.runtimes.shim import Shim
+from wherry.runtimes.strays import end_strays
 from wherry.state.record import Phase
 from wherry.state.store import Store
 from wherry.streams.keepers import Keepers
@@ -33,8 +34,12 @@ class Sweep:
         keepers: Keepers,
         layout: Layout,
         mark: tuple[str, str],
+        place: tuple[str, str],
     ) -> None:
-        """Take the records, containerd's side, the keepers, the paths, and the label that marks what is ours."""
+        """Take the records, containerd's side, the keepers, the paths, the label that marks what is ours.
+
+        `place` is where our shims say they belong: containerd's address and namespace.
+        """
         self._store = store
         self._shim = shim
         self._containers = containers
@@ -43,10 +48,12 @@ class Sweep:
         self._keepers = keepers
         self._layout = layout
         self._mark = mark
+        self._place = place
 
     async def __call__(self) -> None:
-        """Sweep in the order of a release: tasks, keepers, namespaces, mounts, snapshots, leases, directories."""
+        """Sweep in the order of a release, from tasks and shims to snapshots, leases and directories."""
         await self._tasks()
+        await self._shims()
         await self._streams()
         await offload(self._namespaces)
         await offload(self._mountpoints)
@@ -63,6 +70,11 @@ class Sweep:
             if container.labels.get(key) == value and not self._runs(container.id):
                 log.warning("container %s: a task that no record owns is ended", container.id)
                 await self._shim.delete(container.id)
+
+    async def _shims(self) -> None:
+        known = {container.id for container in await self._containers.list()}
+        for ident in await offload(end_strays, *self._place, known):
+            log.warning("container %s: a shim that containerd has forgotten is ended", ident)
 
     async def _streams(self) -> None:
         for ident, generation in self._keepers.found():

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 
@@ -36,6 +37,32 @@ def start_time(pid: int) -> int:
 def identity(pid: int) -> Identity:
     """Return the identity of a living process; ProcessLookupError otherwise."""
     return Identity(boot_id(), pid, start_time(pid))
+
+
+def command_lines() -> Iterator[tuple[Identity, list[str]]]:
+    """Yield every living process that has a command line, with its arguments."""
+    for name in os.listdir("/proc"):
+        with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+            if name.isdecimal() and (argv := _arguments(name)):
+                yield identity(int(name)), argv
+
+
+def children(pid: int) -> list[Identity]:
+    """Return the living children of a process, whichever of its threads began them; a gone one has none."""
+    found = []
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/children", encoding="ascii") as file:
+                pids = [int(text) for text in file.read().split()]
+            for child in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    found.append(identity(child))
+    return found
+
+
+def _arguments(name: str) -> list[str]:
+    with open(f"/proc/{name}/cmdline", "rb") as file:
+        return [os.fsdecode(part) for part in file.read().split(b"\0")[:-1]]
 
 
 def alive(known: Identity) -> bool:

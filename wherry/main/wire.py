@@ -156,7 +156,8 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
     exits = Exits(store, shim, steps, waiters, news, remove, supervisor)
     logs = Logs(store, layout, waiters)
     sizes = Sizes(snapshots)
-    sweep = Sweep(store, shim, containers, snapshots, leases, keepers, layout, (MARK, ident))
+    place = (channel.address, channel.namespace)
+    sweep = Sweep(store, shim, containers, snapshots, leases, keepers, layout, (MARK, ident), place)
     verbs = Containers(
         store=store,
         supervisor=supervisor,
