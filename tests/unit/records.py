@@ -6,6 +6,7 @@ import msgspec
 
 from wherry.base.ids import new_id
 from wherry.model.container import ContainerConfig, HostConfig
+from wherry.model.image import Descriptor
 from wherry.state.record import Record
 
 
@@ -21,7 +22,7 @@ def record(**changes: Any) -> Record:
         path="true",
         args=[],
         image_id="sha256:" + "1" * 64,
-        image_manifest="sha256:" + "2" * 64,
+        image_manifest=Descriptor(media_type="application/vnd.oci.image.manifest.v1+json", digest="sha256:" + "2" * 64),
         image_chain="sha256:" + "3" * 64,
     )
     return msgspec.structs.replace(rec, **changes)

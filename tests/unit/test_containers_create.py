@@ -47,7 +47,7 @@ DEFAULTS = Defaults(
 class FakeImage:
     config: ImageConfig = ImageConfig(os="linux", architecture="amd64", config={"Cmd": ["sh"]})
     target: Descriptor = Descriptor(digest="sha256:" + "a" * 64)
-    manifest_digest: str = "sha256:" + "b" * 64
+    manifest: Descriptor = Descriptor(digest="sha256:" + "b" * 64)
     chain_id: str = "sha256:" + "c" * 64
 
 
@@ -83,7 +83,7 @@ def test_silence_is_filled_with_defaults() -> None:
     host = stored(HostConfig())
     assert host.log_config == LogConfig(type="json-file", config={"max-size": "1m"})
     assert (host.network_mode, host.ipc_mode, host.cgroupns_mode, host.runtime) == ("bridge", "private", "host", "runc")
-    assert (host.shm_size, host.restart_policy.name, host.port_bindings) == (64 << 20, "no", {})
+    assert (host.shm_size, host.restart_policy.name, host.port_bindings) == (64 << 20, "no", None)
     assert (host.masked_paths, host.readonly_paths) == (["/proc/kcore"], ["/proc/sys"])
     assert (host.oom_kill_disable, host.pids_limit, host.binds, host.security_opt) == (False, None, None, None)
 
@@ -123,7 +123,7 @@ def test_options_of_the_daemon_are_for_its_own_driver() -> None:
 @pytest.mark.parametrize(
     ("config", "words"),
     [
-        (LogConfig(type="parrot"), "logger: no log driver named 'parrot' is registered"),
+        (LogConfig(type="parrot"), 'error looking up logging plugin parrot: plugin "parrot" not found'),
         (LogConfig(config={"a": "b"}), "unknown log opt 'a' for json-file log driver"),
     ],
 )
@@ -248,9 +248,10 @@ def test_the_mac_of_the_container_moves_to_its_endpoint() -> None:
         (
             {"bridge": EndpointSettings(ipam_config=EndpointIPAMConfig(ipv4_address="x"), aliases=["a"])},
             "invalid config for network bridge: invalid endpoint settings:\n"
-            "user-specified IP address is supported on user-defined networks only\n"
-            "network-scoped aliases are only supported for user-defined networks\n"
-            "invalid IPv4 address: x",
+            "* user specified IP address is supported on user defined networks only\n"
+            "* network-scoped alias is supported only for containers in user defined networks\n"
+            "* invalid IPv4 address: x\n"
+            "* user specified IP address is supported only when connecting to networks with user configured subnets",
         ),
         ({"bridge": EndpointSettings(mac_address="zz")}, "invalid config for network bridge: invalid MAC address zz"),
         (

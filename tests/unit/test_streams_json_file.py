@@ -201,7 +201,7 @@ def test_bad_values(options: dict[str, str], words: str) -> None:
 @pytest.mark.parametrize(
     ("driver", "options", "words"),
     [
-        ("nope", {}, "logger: no log driver named 'nope' is registered"),
+        ("nope", {}, 'error looking up logging plugin nope: plugin "nope" not found'),
         ("json-file", {"x": "1"}, "unknown log opt 'x' for json-file log driver"),
         ("json-file", {"mode": "fast"}, "logger: logging mode not supported: fast"),
         (

@@ -50,7 +50,7 @@ class ImageFacts(Protocol):
         ...
 
     @property
-    def manifest_digest(self) -> str:
+    def manifest(self) -> Descriptor:
         """The manifest of this host's platform."""
         ...
 
@@ -159,7 +159,7 @@ def prepare(
         path=command[0],
         args=command[1:],
         image_id=image.target.digest,
-        image_manifest=image.manifest_digest,
+        image_manifest=image.manifest,
         image_chain=image.chain_id,
         mounts=resolve_mountpoints(config, host, data_root=defaults.data_root),
     )

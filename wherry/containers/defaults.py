@@ -64,6 +64,7 @@ class Kernel:
             pids=cgroups.pids,
             cpu_shares=cgroups.cpu_shares,
             cpu_cfs=cgroups.cpu_period and cgroups.cpu_quota,
+            cpu_realtime=cgroups.cpu_realtime,
             cpuset=cgroups.cpuset,
             cgroup_namespaces=host.cgroup_namespaces,
             capabilities=frozenset(capabilities),
@@ -100,7 +101,6 @@ def fill_host_config(host: HostConfig, defaults: Defaults, version: Version) -> 
         "cgroupns_mode": host.cgroupns_mode or _cgroupns_mode(host, defaults.kernel),
         "shm_size": host.shm_size or defaults.shm_size,
         "runtime": host.runtime or defaults.runtime,
-        "port_bindings": host.port_bindings or {},
         "oom_kill_disable": bool(host.oom_kill_disable),
     }
     if host.memory > 0 and host.memory_swap == 0:

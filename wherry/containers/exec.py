@@ -171,7 +171,7 @@ class Exec:
         """Check and keep an instance; returns its id."""
         if not request.cmd:
             raise InvalidParameter("No exec command specified")
-        parse_keys(request.detach_keys)
+        parse_keys(request.detach_keys, "escape")
         rec = self._running(ref)
         user = request.user or rec.config.user
         ids = await offload(find_user, self._layout.rootfs(rec), user, rec.host_config.group_add)

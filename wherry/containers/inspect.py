@@ -80,6 +80,7 @@ def describe(rec: Record, execs: list[str], layout: Layout, sizes: tuple[int, in
         "ExecIDs": execs or None,
         "HostConfig": host_config(rec.host_config),
         "GraphDriver": {"Data": None, "Name": rec.snapshotter},
+        "ImageManifestDescriptor": msgspec.to_builtins(rec.image_manifest),
         "Mounts": mounts(rec),
         "Config": config(rec),
         "NetworkSettings": network_settings(rec),

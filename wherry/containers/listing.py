@@ -9,6 +9,8 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
+import msgspec
+
 from wherry.base.errors import InvalidParameter
 from wherry.base.units import SECOND
 from wherry.containers.inspect import Sizes
@@ -85,6 +87,7 @@ def summary(rec: Record, named: bool, now_ns: int) -> Json:
         },
         "NetworkSettings": {"Networks": networks(rec)},
         "Mounts": mounts(rec),
+        "ImageManifestDescriptor": msgspec.to_builtins(rec.image_manifest),
     }
 
 

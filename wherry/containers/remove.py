@@ -56,11 +56,11 @@ class Remove:
         if force:
             await self._end_by_force(ref, rec.id)
         async with self._store.exclusive(rec.id) as slot:
+            check(slot.rec, Verb.REMOVE, ref)
             await self.under(slot, volumes)
 
     async def under(self, slot: Slot, volumes: bool) -> None:
         """Remove while the lock is held; a failure leaves the container dead, to be tried again."""
-        check(slot.rec, Verb.REMOVE)
         rec = await slot.move(Verb.REMOVE)
         try:
             await self._give_back(slot)

@@ -20,7 +20,7 @@ from wherry.containers.rollback import Rollback, leftovers, release_all
 from wherry.containers.steps.all import Steps
 from wherry.spec.build import build_spec
 from wherry.state.machine import Verb, check
-from wherry.state.record import Phase
+from wherry.state.record import Phase, Record
 from wherry.state.store import Slot, Store
 
 log = logging.getLogger("wherry.start")
@@ -48,7 +48,7 @@ class Start:
             await self._pay(slot)
             step = Rollback(slot, self._store.faults)
             try:
-                await slot.move(Verb.START, **self._sandbox())
+                await slot.move(Verb.START, **self._sandbox(slot.rec))
                 async with step:
                     await self._run(slot, step)
             except BaseException as error:
@@ -72,9 +72,11 @@ class Start:
         await slot.move(Verb.STARTED, pid=pid, started_at=began)  # inside: a failed write rolls back too
         log.debug("start %s: %s", slot.rec.id, ", ".join(f"{k} {v * 1e3:.1f} ms" for k, v in step.spent.items()))
 
-    def _sandbox(self) -> dict[str, str]:
+    def _sandbox(self, rec: Record) -> dict[str, str]:
+        """Return the id of the sandbox and where its namespace is pinned; the host's own is not."""
         ident = new_id()
-        return {"sandbox_id": ident, "sandbox_key": self._layout.netns(ident)}
+        key = "" if rec.host_config.network_mode == "host" else self._layout.netns(ident)
+        return {"sandbox_id": ident, "sandbox_key": key}
 
     async def _pay(self, slot: Slot) -> None:
         """Release first what an earlier run still owes; System when it cannot be had."""
@@ -91,6 +93,7 @@ class Start:
         if slot.rec.phase not in (Phase.STARTING, Phase.RUNNING):
             return  # the first write itself failed: nothing was begun
         text = str(error) or type(error).__name__
-        await slot.move(Verb.FAILED, error=text, exit_code=exit_code(error), **leftovers(step.owed))
+        left = leftovers(step.owed)
+        await slot.move(Verb.FAILED, error=text, exit_code=exit_code(error), network_ids={}, **left)
         if slot.rec.host_config.auto_remove:
             await self._remove.under(slot, volumes=True)

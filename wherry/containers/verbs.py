@@ -12,6 +12,7 @@ from wherry.containers.inspect import Inspect
 from wherry.containers.kill import Kill
 from wherry.containers.listing import Listing
 from wherry.containers.logs import Feed, Logs
+from wherry.containers.news import News
 from wherry.containers.remove import Remove
 from wherry.containers.start import Start
 from wherry.containers.stop import Stop
@@ -42,6 +43,7 @@ class Containers:
     lister: Listing
     reader: Logs
     attacher: Attach
+    news: News
 
     async def create(self, name: str, request: CreateRequest, platform: str, version: tuple[int, int]) -> Created:
         """Create a container."""
@@ -90,3 +92,4 @@ class Containers:
         if rec.phase is not Phase.RUNNING:
             raise Conflict(f"container {rec.id} is not running")
         await self.shim.resize(rec.id, "", width, height)
+        self.news.container(rec, "resize", height=str(height), width=str(width))

@@ -77,7 +77,7 @@ def _check_wish(network: str, wish: EndpointSettings) -> None:
         raise InvalidParameter(f"invalid config for network {network}: invalid MAC address {wish.mac_address}")
     found = _problems(wish)
     if found:
-        text = "\n".join(found)
+        text = "\n".join(f"* {problem}" for problem in found) if len(found) > 1 else found[0]
         raise InvalidParameter(f"invalid config for network {network}: invalid endpoint settings:\n{text}")
 
 
@@ -86,12 +86,16 @@ def _problems(wish: EndpointSettings) -> list[str]:
     addresses = wish.ipam_config or EndpointIPAMConfig()
     found = []
     if addresses.ipv4_address or addresses.ipv6_address:
-        found.append("user-specified IP address is supported on user-defined networks only")
+        found.append("user specified IP address is supported on user defined networks only")
     if wish.aliases:
-        found.append("network-scoped aliases are only supported for user-defined networks")
+        found.append("network-scoped alias is supported only for containers in user defined networks")
     for words, text, version in (("IPv4", addresses.ipv4_address, 4), ("IPv6", addresses.ipv6_address, 6)):
         if text and not _is_address(text, version):
             found.append(f"invalid {words} address: {text}")
+    if addresses.ipv4_address or addresses.ipv6_address:
+        found.append(
+            "user specified IP address is supported only when connecting to networks with user configured subnets"
+        )
     return found
 
 

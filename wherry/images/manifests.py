@@ -52,6 +52,11 @@ class PlatformImage:
         return self.descriptor.platform or found
 
     @property
+    def shown(self) -> Descriptor:
+        """Its descriptor as Docker shows it with a container: with the platform, whoever says it."""
+        return msgspec.structs.replace(self.descriptor, platform=self.platform)
+
+    @property
     def chain_ids(self) -> list[str]:
         """The snapshots of its layers, base first."""
         return list(chain_ids(self.config.rootfs.diff_ids))

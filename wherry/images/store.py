@@ -35,6 +35,8 @@ class Image:
     """An image as a container is made from it: of the target's platforms the best one that is present."""
 
     target: Descriptor
+    manifest: Descriptor
+    """The manifest of its platform as Docker shows it, the platform filled in."""
     manifest_digest: str
     config: ImageConfig
     chain_id: str
@@ -106,7 +108,7 @@ class ImageStore:
             raise
         chains = best.chain_ids
         top = chains[-1] if chains else ""
-        return Image(record.target, best.descriptor.digest, best.config, top, (record.name,))
+        return Image(record.target, best.shown, best.descriptor.digest, best.config, top, (record.name,))
 
     async def ids(self, refs: Iterable[str]) -> dict[str, str]:
         """Return the target digest of every reference that means an image now."""

@@ -172,6 +172,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         lister=Listing(store, images.ids, sizes),
         reader=logs,
         attacher=Attach(store, hub, logs, news),
+        news=news,
     )
     system = System(
         Sources(

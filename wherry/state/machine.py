@@ -53,13 +53,13 @@ REFUSALS: dict[tuple[Phase, Verb], tuple[type[EngineError], str]] = {
 }
 
 
-def check(rec: Record, verb: Verb) -> None:
-    """Raise the refusal of a verb in this phase; System when nobody should have asked."""
+def check(rec: Record, verb: Verb, ref: str = "") -> None:
+    """Raise the refusal of a verb in this phase, with the name that the client used; System for one of ours."""
     key = (rec.phase, verb)
     if key in MOVES:
         return
     kind, text = REFUSALS.get(key, (System, "container {id} cannot {verb} while it is {phase}: this is an engine bug"))
-    raise kind(text.format(name=rec.name, id=short(rec.id), verb=verb.value, phase=rec.phase.value))
+    raise kind(text.format(name=ref or rec.name, id=short(rec.id), verb=verb.value, phase=rec.phase.value))
 
 
 def move(rec: Record, verb: Verb, **facts: Any) -> Record:

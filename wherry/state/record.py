@@ -5,6 +5,7 @@ import enum
 import msgspec
 
 from wherry.model.container import ContainerConfig, EndpointSettings, HostConfig, MountPoint
+from wherry.model.image import Descriptor
 
 
 class Phase(enum.Enum):
@@ -46,8 +47,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     args: list[str]
     image_id: str
     """Target digest of the image, `sha256:…`."""
-    image_manifest: str
-    """Digest of the platform's manifest."""
+    image_manifest: Descriptor
+    """The platform's manifest."""
     image_chain: str
     """Chain id of the top layer: the parent of the container's snapshot."""
     platform: str = "linux"

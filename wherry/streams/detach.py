@@ -10,17 +10,17 @@ DEFAULT: Final = b"\x10\x11"
 _PUNCTUATION: Final = {"@": 0, "[": 27, "\\": 28, "]": 29, "^": 30, "_": 31}
 
 
-def parse_keys(text: str) -> bytes:
+def parse_keys(text: str, what: str = "detach") -> bytes:
     """Return the bytes of `ctrl-p,ctrl-q`, `a,ctrl-^,DEL`; empty text means DEFAULT.
 
-    InvalidParameter: `Invalid detach keys (<k>) provided`.
+    InvalidParameter: `Invalid detach keys (<k>) provided`; `what` is Docker's other word for them at exec create.
     """
     if not text:
         return DEFAULT
     try:
         return bytes(_code(key) for key in text.split(","))
     except ValueError as error:
-        raise InvalidParameter(f"Invalid detach keys ({text}) provided") from error
+        raise InvalidParameter(f"Invalid {what} keys ({text}) provided") from error
 
 
 def _code(key: str) -> int:

@@ -41,7 +41,7 @@ def validate(driver: str, options: Mapping[str, str]) -> None:
     if driver == "none":
         return
     if driver not in DRIVERS:
-        raise InvalidParameter(f"logger: no log driver named '{driver}' is registered")
+        raise InvalidParameter(f'error looking up logging plugin {driver}: plugin "{driver}" not found')
     mode = options.get("mode", "")
     if mode not in MODES:
         raise InvalidParameter(f"logger: logging mode not supported: {mode}")
