@@ -12,7 +12,7 @@ import msgspec
 from wherry.base.errors import Conflict, InvalidParameter, NotFound
 from wherry.containerd.content import Blob, Content
 from wherry.containerd.images import ImageRecord, Images
-from wherry.containerd.snapshots import Snapshots
+from wherry.containerd.snapshots import SnapshotInfo, Snapshots
 from wherry.images.unpack import chain_ids
 from wherry.images.uses import ImageUse
 from wherry.model.image import Descriptor, Platform
@@ -138,6 +138,10 @@ class FakeSnapshots(Snapshots):
             raise NotFound(f"snapshot {key} does not exist: not found")
         return self.sizes[key], 1
 
+    async def stat(self, key: str) -> SnapshotInfo:
+        await self.usage(key)
+        return SnapshotInfo(key, "", "committed", {})
+
 
 class Shop:
     """Makes images and gives them names."""
@@ -173,7 +177,7 @@ class Shop:
         return target
 
     def use(self, target: Descriptor, ident: str, running: bool = False) -> None:
-        self.uses.append(ImageUse(ident, target.digest, "whatever", running))
+        self.uses.append(ImageUse(ident, target.digest, "whatever", running, target.digest))
 
     @property
     def names(self) -> set[str]:

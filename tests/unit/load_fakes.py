@@ -11,7 +11,6 @@ from typing import Any
 from wherry.base.errors import Conflict, InvalidParameter, NotFound, Unimplemented
 from wherry.containerd.content import Blob, Chunks, Content
 from wherry.containerd.diff import Diff
-from wherry.containerd.images import Images
 from wherry.containerd.leases import Leases
 from wherry.containerd.snapshots import Mounts, MountSpec, SnapshotInfo, Snapshots
 from wherry.images.names import Names
@@ -124,12 +123,6 @@ class FakeDiff(Diff):
         data = await self._content.read(layer.digest)
         self.applied.append(layer.digest)
         return Descriptor(digest=digest(gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data))
-
-
-class FakeImages(Images):
-    """No records: names are faked as a whole."""
-
-    def __init__(self) -> None: ...
 
 
 class FakeNames(Names):

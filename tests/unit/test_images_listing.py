@@ -1,8 +1,9 @@
 import time
 
 import pytest
+from msgspec.structs import replace
 
-from tests.unit.images_fakes import AMD64, ARM64, INDEX, PARENT, Shop
+from tests.unit.images_fakes import AMD64, ARM64, CONFIG, INDEX, PARENT, Shop
 from wherry.base.errors import InvalidParameter, NotFound, Unavailable
 from wherry.base.units import SECOND
 from wherry.images.filters import glob
@@ -23,7 +24,7 @@ def listing_of(shop: Shop) -> Listing:
 
 async def names(shop: Shop, filters: dict[str, list[str]] | None = None, every: bool = False) -> list[str]:
     """List, and return the names shown, the digest of an image without any."""
-    found = await listing_of(shop)(every, filters or {})
+    found = await listing_of(shop)(every, filters or {}, False, False)
     return [tag for entry in found for tag in entry["RepoTags"] or [entry["Id"]]]
 
 
@@ -33,7 +34,7 @@ async def test_all_that_is_said() -> None:
     shop.name(target, "", A1, A2, B1, labels={PARENT: "sha256:parent"})
     shop.use(target, "c1")
     shop.use(target, "c2", running=True)
-    (entry,) = await listing_of(shop)(False, {})
+    (entry,) = await listing_of(shop)(False, {}, False, False)
     manifest_and_config = sum(len(blob) for blob in shop.content.blobs.values()) - 30
     assert entry == {
         "Id": target.digest,
@@ -55,12 +56,49 @@ async def test_sizes_of_all_platforms_that_are_present() -> None:
     index = shop.name(shop.index((own, AMD64), (foreign, ARM64), (absent, ARM64)), A1)
     del shop.content.blobs[absent.digest]
     listing = listing_of(shop)
-    whole = (await listing(False, {}))[0]["Size"]
+    whole = (await listing(False, {}, False, False))[0]["Size"]
     del shop.images.records[A1]
     shop.name(own, A1)
     shop.name(foreign, A2)
-    assert sum(entry["Size"] for entry in await listing(False, {})) == whole
+    assert sum(entry["Size"] for entry in await listing(False, {}, False, False)) == whole
     assert index.digest in shop.content.blobs
+
+
+async def test_sizes_of_layers_that_images_share() -> None:
+    shop = Shop()
+    base, second, third = (f"sha256:{letter * 64}" for letter in "abc")
+    for name, diff_ids in ((A1, [base, second]), (A2, [base, third]), (B1, [second]), ("docker.io/library/c:1", [])):
+        config = shop.document({"rootfs": {"type": "layers", "diff_ids": diff_ids}, "name": name}, CONFIG)
+        shop.name(shop.manifest(config, []), name)
+    shop.snapshots.sizes[base] = 7
+    entries = await listing_of(shop)(False, {}, True, False)
+    assert {entry["RepoTags"][0]: entry["SharedSize"] for entry in entries} == {"a:1": 7, "a:2": 7, "b:1": 0, "c:1": 0}
+    assert [entry["SharedSize"] for entry in await listing_of(shop)(False, {"reference": ["a:1"]}, True, False)] == [0]
+    shop.snapshots.sizes.clear()
+    assert [entry["SharedSize"] for entry in await listing_of(shop)(False, {}, True, False)] == [0, 0, 0, 0]
+
+
+async def test_manifests_on_demand() -> None:
+    shop = Shop()
+    own, foreign = shop.image("a"), shop.image("b", ARM64)
+    shop.name(shop.index((own, AMD64), (foreign, ARM64)), A1)
+    shop.name(shop.index(), A2)
+    shop.use(own, "c1")
+    one, none = sorted(await listing_of(shop)(False, {}, False, True), key=lambda entry: str(entry["RepoTags"]))
+    assert [found["ID"] for found in one["Manifests"]] == [own.digest, foreign.digest]
+    assert [found["ImageData"]["Containers"] for found in one["Manifests"]] == [["c1"], None]
+    assert sum(found["Size"]["Total"] for found in one["Manifests"]) == one["Size"]
+    assert "Manifests" not in none
+
+
+async def test_of_several_names_the_last_shows_its_descriptor() -> None:
+    shop = Shop()
+    target = shop.image("a", config={"Labels": {}})
+    for name in (A1, A2, ""):
+        shop.name(replace(target, annotations={"name": name}), name)
+    (entry,) = await listing_of(shop)(False, {}, False, False)
+    assert entry["Descriptor"]["annotations"] == {"name": A2}
+    assert entry["Labels"] == {}
 
 
 async def test_the_newest_is_first_and_no_time_is_0() -> None:
@@ -69,10 +107,10 @@ async def test_the_newest_is_first_and_no_time_is_0() -> None:
     shop.name(shop.image("b", created="2024-05-01T10:20:30Z"), A2)
     shop.name(shop.image("c", created="2025-05-01T10:20:30Z"), B1)
     shop.name(shop.image("d", created="nonsense"), "docker.io/library/d:1")
-    entries = await listing_of(shop)(False, {})
+    entries = await listing_of(shop)(False, {}, False, False)
     assert [entry["RepoTags"][0] for entry in entries] == ["b:1", "a:2", "a:1", "d:1"]
     assert entries[-1]["Created"] == 0
-    assert entries[-1]["Labels"] == {}
+    assert entries[-1]["Labels"] is None
 
 
 async def test_intermediate_images_are_hidden() -> None:
@@ -92,9 +130,9 @@ async def test_an_image_whose_content_is_lost(lost: str) -> None:
         target = shop.name(shop.content.put(b"{", INDEX), A1)
     else:
         del shop.content.blobs[own.digest if lost == "manifest" else target.digest]
-    (entry,) = await listing_of(shop)(False, {})
+    (entry,) = await listing_of(shop)(False, {}, False, False)
     assert (entry["Id"], entry["RepoTags"], entry["RepoDigests"]) == (target.digest, ["a:1"], [target.digest])
-    assert (entry["Created"], entry["Containers"], entry["Labels"]) == (0, -1, {})
+    assert (entry["Created"], entry["Containers"], entry["Labels"]) == (0, -1, None)
 
 
 async def test_an_image_that_goes_meanwhile_is_left_out() -> None:
@@ -115,7 +153,7 @@ async def test_a_containerd_that_is_down_is_a_failure() -> None:
 
     shop.content.read = read  # type: ignore[method-assign]
     with pytest.raises(Unavailable):
-        await listing_of(shop)(False, {})
+        await listing_of(shop)(False, {}, False, False)
 
 
 async def test_a_second_list_asks_little() -> None:
@@ -123,9 +161,9 @@ async def test_a_second_list_asks_little() -> None:
     for number in range(20):
         shop.name(shop.image(str(number)), f"docker.io/library/a:{number}")
     listing = listing_of(shop)
-    first = await listing(False, {})
+    first = await listing(False, {}, False, False)
     calls = shop.content.calls + shop.images.calls
-    assert await listing(False, {}) == first
+    assert await listing(False, {}, False, False) == first
     assert shop.content.calls + shop.images.calls == calls + 1
 
 
@@ -172,8 +210,8 @@ B = "reg.io:5000/team/b:1"
         ({"reference": ["a:2"]}, ["a:2"]),
         ({"reference": ["*"]}, ["a:1", "a:2"]),
         ({"reference": ["a:[2-9]", "*/team/*"]}, [B, "a:2"]),
-        ({"reference": ["docker.io/library/a:1"]}, ["a:1"]),
-        ({"reference": ["docker.io/*/a"]}, ["a:1", "a:2"]),
+        ({"reference": ["docker.io/library/a:1"]}, []),
+        ({"reference": ["docker.io/*/*"]}, []),
         ({"reference": ["reg.io:5000/team/b"]}, [B]),
         ({"reference": ["["]}, []),
         ({"reference": ["[", "a"]}, ["a:1", "a:2"]),
@@ -226,14 +264,14 @@ async def test_an_image_without_time_has_no_before_and_after() -> None:
 )
 async def test_broken_filters(filters: dict[str, list[str]], said: str) -> None:
     with pytest.raises(InvalidParameter) as caught:
-        await listing_of(Shop())(False, filters)
+        await listing_of(Shop())(False, filters, False, False)
     assert str(caught.value).startswith(said)
 
 
 async def test_before_an_image_that_does_not_exist() -> None:
     for key in ("before", "since"):
         with pytest.raises(NotFound, match="^No such image: x:latest$"):
-            await listing_of(Shop())(False, {key: ["x"]})
+            await listing_of(Shop())(False, {key: ["x"]}, False, False)
 
 
 @pytest.mark.parametrize(

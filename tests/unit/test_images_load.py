@@ -13,7 +13,6 @@ from tests.unit.load_fakes import (
     OCI_MANIFEST,
     FakeContent,
     FakeDiff,
-    FakeImages,
     FakeLeases,
     FakeNames,
     FakeSnapshots,
@@ -29,7 +28,7 @@ from wherry.base.errors import InvalidParameter
 from wherry.base.events import EventBus
 from wherry.images.load import Loader
 from wherry.images.platforms import fits, host_platform, read_platform, show
-from wherry.images.unpack import chain_ids
+from wherry.images.unpack import Unpacker, chain_ids
 from wherry.model.image import Platform
 
 BASE, TOP = b"base layer", b"top layer"
@@ -51,8 +50,8 @@ class Bench:
         self.names = FakeNames()
         self.bus = EventBus()
         mark = {"mark": "m"}
-        services = (self.content, FakeImages(), self.leases, self.snapshots, self.diff)
-        self.loader = Loader(*services, self.names, str(spool), mark, self.bus)
+        unpack = Unpacker(self.content, self.leases, self.snapshots, self.diff)
+        self.loader = Loader(self.content, self.leases, unpack, self.names, str(spool), mark, self.bus)
 
     async def load(self, archive: bytes | Files, quiet: bool = True, platform: str = "") -> list[dict[str, Any]]:
         data = tar(archive) if isinstance(archive, dict) else archive
@@ -83,7 +82,11 @@ async def test_a_docker_archive(bench: Bench) -> None:
         {"stream": "Loaded image: host:5/x:2\n"},
     ]
     (name, target), (other, same) = bench.names.pointed
-    assert (name, other, same) == ("docker.io/library/demo:latest", "host:5/x:2", target)
+    assert (name, other, same.digest) == ("docker.io/library/demo:latest", "host:5/x:2", target.digest)
+    assert [found.annotations for found in (target, same)] == [
+        {"io.containerd.image.name": name, "org.opencontainers.image.ref.name": "latest"},
+        {"io.containerd.image.name": other, "org.opencontainers.image.ref.name": "2"},
+    ]
     configured = digest(files["c.json"])
     manifest = bench.content.blobs[target.digest]
     assert manifest.decode() == (
@@ -170,12 +173,16 @@ async def test_an_image_without_layers(bench: Bench) -> None:
     [
         ({"manifest.json": None}, "unrecognized image format"),
         ({"c.json": None}, 'image config "c.json" not found'),
-        ({"0/layer.tar": None}, 'layer "0/layer.tar" not found'),
-        ({"manifest.json": b"{}"}, "invalid manifest: "),
-        ({"manifest.json": b"[" * 100_000}, "invalid manifest: "),
-        ({"manifest.json": b"\xff"}, "invalid manifest: "),
+        ({"0/layer.tar": None}, 'failed to resolve layers: layer "0/layer.tar" not found'),
+        ({"manifest.json": b"[]"}, "image might be filtered out"),
+        ({"manifest.json": b"{}"}, 'untar manifest "manifest.json": '),
+        ({"manifest.json": b"[" * 100_000}, 'untar manifest "manifest.json": '),
+        ({"manifest.json": b"\xff"}, 'untar manifest "manifest.json": '),
         ({"manifest.json": b'[{"Config":"../../c.json"}]'}, 'image config "../../c.json" not found'),
-        ({"manifest.json": b'[{"Config":"c.json","RepoTags":["A b"],"Layers":["0/layer.tar"]}]'}, "invalid reference"),
+        (
+            {"manifest.json": b'[{"Config":"c.json","RepoTags":["A b"],"Layers":["0/layer.tar"]}]'},
+            'normalize image ref "A b": invalid reference',
+        ),
         ({"c.json": b"[]"}, 'image config "c.json": '),
         ({"c.json": config(BASE, TOP)}, "Error unpacking image demo:latest: number of layers and diffIDs don't match"),
         (
@@ -227,7 +234,7 @@ async def test_an_oci_layout(bench: Bench) -> None:
     assert await bench.load(oci.top(image)) == [{"stream": "Loaded image: a:1\n"}]
     ((name, target),) = bench.names.pointed
     assert name == "docker.io/library/a:1"
-    assert (target.digest, target.media_type, target.annotations) == (image["digest"], OCI_MANIFEST, {"x": "y"})
+    assert (target.digest, target.media_type, target.annotations) == (image["digest"], OCI_MANIFEST, named)
     assert list(chain_ids([digest(BASE), digest(TOP)])) == list(bench.snapshots.all)
 
 
@@ -298,10 +305,10 @@ async def test_only_the_platform_that_is_asked_for_is_loaded(bench: Bench) -> No
 
 async def test_a_platform_that_is_not_there(bench: Bench) -> None:
     wanted = json.dumps({"os": "linux", "architecture": "riscv64"})
-    words = "requested platform(s) ([linux/riscv64]) not found"
+    words = "requested platform (linux/riscv64) not found: "
     oci = OciFiles()
     image = oci.image(BASE)
-    assert await bench.fail(docker_files(["demo"], BASE), wanted) == words
+    assert await bench.fail(docker_files(["demo"], BASE), wanted) == words + "image might be filtered out"
     assert (await bench.fail(oci.top(image), wanted)).startswith(words)
     assert (await bench.fail(oci.top(oci.index(image)), wanted)).startswith(words)
     assert (bench.names.pointed, bench.content.blobs) == ([], {})
@@ -325,6 +332,8 @@ async def test_bad_layouts(bench: Bench) -> None:
         (oci.top(image | {"mediaType": "text/plain"}), 'unsupported media type "text/plain"'),
         (oci.top(deep), "index sha256:"),
         (oci.top(oci.index()), "index sha256:"),
+        (oci.top(), "image might be filtered out"),
+        (files | {"oci-layout": b"{"}, 'untar oci layout "oci-layout": '),
     ]
     for archive, words in bad:
         assert (await bench.fail(archive)).startswith(words)

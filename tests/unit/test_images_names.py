@@ -3,8 +3,9 @@ import inspect
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from tests.unit.images_fakes import PARENT, FakeContent, FakeImages, FakeSnapshots, Shop
+from tests.unit.images_fakes import AMD64, PARENT, FakeContent, FakeImages, FakeSnapshots, Shop
 from wherry.base.errors import Conflict, InvalidParameter, NotFound
 from wherry.base.events import EventBus
 from wherry.containerd.content import Content
@@ -241,7 +242,8 @@ async def test_what_containers_ask() -> None:
     asked = ["a:1", "a:3", "", "Not Valid", "b:1", target.digest[7:19], ""]
     assert await store.ids(asked) == {"a:1": target.digest, "b:1": other.digest, target.digest[7:19]: target.digest}
     image = await store.resolve("a:2")
-    assert (image.target, image.manifest_digest, image.names) == (target, target.digest, (A2,))
+    assert (image.target, image.manifest.digest, image.names) == (target, target.digest, (A2,))
+    assert image.manifest == replace(target, platform=AMD64)
     assert shop.snapshots.sizes[image.chain_id] == 200
 
 

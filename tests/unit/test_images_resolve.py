@@ -154,7 +154,11 @@ async def test_absent_platforms_and_attestations_are_no_images() -> None:
     assert (await documents.best(index, "x")).descriptor.digest == foreign.digest
     survey = await documents.survey(index)
     assert [found.descriptor.digest for found in survey.images] == [foreign.digest]
-    assert statement.digest in [blob.digest for blob in survey.blobs]
+    assert [(part.manifest is None, part.image is None) for part in survey.parts] == [
+        (False, True),
+        (True, True),
+        (False, False),
+    ]
     del shop.content.blobs[foreign.digest]
     documents.forget()
     with pytest.raises(NotFound, match="^image with reference x was found but does not provide any platform$"):

@@ -3,23 +3,24 @@
 They have no image manifest: one is made, the same for the same archive, byte for byte as containerd makes it.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 
 import msgspec
 
 from wherry.base.errors import InvalidParameter
 from wherry.base.offload import offload
 from wherry.images.archive import Archive
+from wherry.images.names import IMAGE_NAME, REF_NAME
 from wherry.images.offers import (
     DOCUMENT,
     Blob,
     Offer,
-    canonical_names,
     decode,
     digest_of,
     document,
     manifest_labels,
     not_offered,
+    read_name,
 )
 from wherry.images.platforms import fits
 from wherry.images.tarindex import Span
@@ -51,7 +52,7 @@ class DockerArchive:
 
     async def offers(self, index: Span) -> AsyncIterator[Offer]:
         """Yield the images of manifest.json; InvalidParameter in Docker's words for one that is not whole."""
-        for entry in await document(self._archive, index, list[Entry], "invalid manifest"):
+        for entry in await document(self._archive, index, list[Entry], f'untar manifest "{INDEX_FILE}"'):
             yield await self._offer(entry)
 
     async def _offer(self, entry: Entry) -> Offer:
@@ -72,14 +73,14 @@ class DockerArchive:
         blobs = {layer.digest: Blob(layer, span, layer=True) for layer, span in zip(layers, spans, strict=True)}
         return Offer(
             target,
-            canonical_names(entry.repo_tags or (), target.digest),
+            named(target, entry.repo_tags or ()),
             (*blobs.values(), Blob(described, raw), Blob(target, made, manifest_labels(manifest))),
         )
 
     def _find_layer(self, name: str) -> Span:
         span = self._archive.find(name)
         if span is None:
-            raise InvalidParameter(f'layer "{name}" not found')
+            raise InvalidParameter(f'failed to resolve layers: layer "{name}" not found')
         return span
 
     async def _layer(self, span: Span) -> Descriptor:
@@ -90,6 +91,20 @@ class DockerArchive:
             digest = await self._archive.digest(span)
             self._layers[span] = Descriptor(media_type=LAYER + suffix, digest=digest, size=span.size)
         return self._layers[span]
+
+
+def named(target: Descriptor, texts: Iterable[str]) -> dict[str, Descriptor]:
+    """Return the target under each of its canonical names, annotated with it; InvalidParameter for no reference."""
+    found: dict[str, Descriptor] = {}
+    for text in texts:
+        try:
+            ref = read_name(text, target.digest)
+        except InvalidParameter as error:
+            raise InvalidParameter(f'normalize image ref "{text}": {error}') from error
+        if ref is not None:
+            annotations = {IMAGE_NAME: ref.canonical, REF_NAME: ref.tag or f"@{ref.digest}"}
+            found[ref.canonical] = msgspec.structs.replace(target, annotations=annotations)
+    return found
 
 
 def encode_manifest(manifest: Manifest) -> bytes:

@@ -126,15 +126,14 @@ def _label(text: str, negate: bool) -> Callable[[dict[str, str]], bool]:
 
 
 def _matches(pattern: re.Pattern[str], record: ImageRecord) -> bool:
-    """Try a pattern on the four forms of a name; a record without one, or with one that does not parse, has none."""
+    """Try a pattern on a name as people see it, with and without its tag; a record with no such name has none."""
     if is_dangling(record):
         return False
     try:
         ref = refs.parse(record.name)
     except InvalidParameter:
         return False
-    forms = (ref.familiar, ref.familiar_name, refs.with_default_tag(ref).canonical, ref.name)
-    return any(pattern.fullmatch(form) for form in forms)
+    return any(pattern.fullmatch(form) for form in (ref.familiar, ref.familiar_name))
 
 
 _TOKEN = re.compile(

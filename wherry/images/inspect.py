@@ -7,11 +7,14 @@ import msgspec
 from wherry.base.errors import System
 from wherry.base.units import format_time
 from wherry.containerd.images import Images
-from wherry.images.manifests import Documents, PlatformImage
+from wherry.images.manifests import Documents, PlatformImage, Survey
 from wherry.images.meter import Meter
 from wherry.images.names import parent_of, repo_names
 from wherry.images.resolve import find, read
+from wherry.images.summary import summarise
 from wherry.images.times import show_time
+from wherry.images.uses import InUse, by_manifest
+from wherry.model.image import Descriptor
 
 Json = dict[str, Any]
 
@@ -36,15 +39,19 @@ CONFIG_KEYS = (
 class Inspect:
     """The verb."""
 
-    def __init__(self, images: Images, documents: Documents, meter: Meter, snapshotter: str) -> None:
-        """Take the records, who reads documents, who measures, and the snapshotter's name."""
+    def __init__(self, images: Images, documents: Documents, meter: Meter, in_use: InUse, snapshotter: str) -> None:
+        """Take the records, who reads documents, who measures, who tells the containers, and the snapshotter's name."""
         self._images = images
         self._documents = documents
         self._meter = meter
+        self._in_use = in_use
         self._snapshotter = snapshotter
 
-    async def __call__(self, ref: str) -> Json:
-        """Describe an image, of its platforms the best for this host; the errors of `find` and of `survey`."""
+    async def __call__(self, ref: str, manifests: bool) -> Json:
+        """Describe an image, of its platforms the best for this host; the errors of `find` and of `survey`.
+
+        With `manifests` every manifest of it too, unless it has none.
+        """
         record = await find(self._images, ref)
         try:
             survey = await self._documents.survey(record.target)
@@ -56,18 +63,32 @@ class Inspect:
             raise read(ref).missing()
         tags, digests = repo_names(records)
         best = survey.images[0] if survey.images else None
-        size = await self._meter.whole(survey) if best is None else await self._meter.one(best)
         return {
             "Id": record.target.digest,
             "RepoTags": tags,
             "RepoDigests": digests,
             "Parent": parent_of(records),
-            "Size": size,
+            "Size": packed_size(record.target, best),
             "GraphDriver": {"Name": self._snapshotter, "Data": None},
             "Metadata": {"LastTagTime": format_time(max(found.updated_ns for found in records))},
             "Descriptor": msgspec.to_builtins(record.target),
             **describe(best),
+            **(await self._manifests(survey) if manifests else {}),
         }
+
+    async def _manifests(self, survey: Survey) -> Json:
+        containers = by_manifest(self._in_use())
+        sizes = await self._meter.parts(survey)
+        found = [summarise(part, size, containers) for part, size in zip(survey.parts, sizes, strict=True)]
+        return {"Manifests": found} if found else {}
+
+
+def packed_size(target: Descriptor, image: PlatformImage | None) -> int:
+    """Return the bytes of one platform's image as a registry would send it, its index too; Docker counts no more."""
+    if image is None:
+        return target.size
+    index = 0 if image.descriptor.digest == target.digest else target.size
+    return index + sum(blob.size for blob in (image.descriptor, image.manifest.config, *image.manifest.layers))
 
 
 def describe(image: PlatformImage | None) -> Json:

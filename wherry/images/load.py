@@ -1,35 +1,27 @@
 """Load: an uploaded archive becomes images of the store (`POST /images/load`, images.md 16)."""
 
 import logging
-import secrets
-import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
 from wherry.base.errors import EngineError, InvalidParameter, System
 from wherry.base.events import EventBus
-from wherry.base.tasks import finish
 from wherry.containerd.content import Content
-from wherry.containerd.diff import Diff
-from wherry.containerd.images import Images
 from wherry.containerd.leases import Leases
-from wherry.containerd.snapshots import Snapshots
 from wherry.images.archive import Archive, receive
 from wherry.images.dockerarchive import INDEX_FILE, DockerArchive
 from wherry.images.filters import labels_of
+from wherry.images.held import hold
 from wherry.images.manifests import Documents, PlatformImage
 from wherry.images.names import Names, familiar
 from wherry.images.ocilayout import LAYOUT_FILE, OciLayout
-from wherry.images.offers import Blob, Held, Offer
+from wherry.images.offers import FILTERED, Blob, Held, Offer
 from wherry.images.platforms import fits, host_platform, read_platform
 from wherry.images.unpack import Unpacker
 from wherry.model.image import Descriptor, Platform
 
 Json = dict[str, Any]
-
-PRUNE_LABEL = "moby/prune.images"
-LEASE_NS = 8 * 3600 * 1_000_000_000
 
 log = logging.getLogger("wherry.images")
 
@@ -40,20 +32,18 @@ class Loader:
     def __init__(
         self,
         content: Content,
-        images: Images,
         leases: Leases,
-        snapshots: Snapshots,
-        diff: Diff,
+        unpack: Unpacker,
         names: Names,
         spool: str,
         mark: dict[str, str],
         bus: EventBus,
     ) -> None:
-        """Take containerd's services, a directory for archives, and the labels that mark what is ours."""
+        """Take containerd's services, who unpacks and who names, a directory for archives, and our leases' labels."""
         self._content = content
         self._leases = leases
         self._names = names
-        self._unpack = Unpacker(content, leases, snapshots, diff)
+        self._unpack = unpack
         self._spool = spool
         self._mark = mark
         self._bus = bus
@@ -81,21 +71,18 @@ class Loader:
             yield {"errorDetail": {"message": str(error)}, "error": str(error)}
 
     async def _load(self, archive: Archive, quiet: bool, wanted: Platform | None) -> AsyncGenerator[Json, None]:
-        """Load under a lease, which outlives a crash of ours until it expires or the next boot's sweep ends it."""
-        lease = secrets.token_hex(32)
-        try:
-            labels = {PRUNE_LABEL: "true", **self._mark}
-            # Not cut in two: the end of a lease that is being made would find none.
-            await finish(self._leases.create(lease, labels, time.time_ns() + LEASE_NS))
+        empty = True
+        async with hold(self._leases, self._mark) as lease:
             async for offer in _offers(archive, Held(self._content, self._leases, lease), wanted):
+                empty = False
                 for blob in offer.blobs:
                     async for message in self._store(archive, blob, lease, quiet):
                         yield message
                 image = await self._unpack_image(offer, wanted, lease)
-                for name in offer.names or ("",):
-                    yield await self._name(offer, name, image, lease)
-        finally:
-            await self._end(lease)
+                for name, target in (offer.names or {"": offer.target}).items():
+                    yield await self._name(name, target, image, lease)
+        if empty:
+            raise InvalidParameter(FILTERED)
 
     async def _store(self, archive: Archive, blob: Blob, lease: str, quiet: bool) -> AsyncIterator[Json]:
         """Store one blob; a layer is announced before and after unless it is to be quiet."""
@@ -128,20 +115,14 @@ class Loader:
             raise System(f"Error unpacking image {names[0]}: {error}") from error
         return None
 
-    async def _name(self, offer: Offer, name: str, image: PlatformImage | None, lease: str) -> Json:
-        """Name the target, tell the listeners of events, and return what the client is told."""
-        digest = offer.target.digest
-        await self._names.point(name, offer.target, lease)
+    async def _name(self, name: str, target: Descriptor, image: PlatformImage | None, lease: str) -> Json:
+        """Name a target, tell the listeners of events, and return what the client is told."""
+        digest = target.digest
+        await self._names.point(name, target, lease)
         labels = labels_of(image.config) if image else {}
         self._bus.publish("image", "load", digest, {**labels, "name": digest})
         said = f"Loaded image: {familiar(name)}" if name else f"Loaded image ID: {digest}"
         return {"stream": f"{said}\n"}
-
-    async def _end(self, lease: str) -> None:
-        try:
-            await finish(self._leases.delete(lease))
-        except EngineError as error:
-            log.warning("the lease %s of a load stays until it expires: %s", lease, error)
 
 
 async def _offers(archive: Archive, held: Held, wanted: Platform | None) -> AsyncIterator[Offer]:

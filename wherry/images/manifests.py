@@ -9,6 +9,7 @@ import msgspec
 from wherry.base.errors import InvalidParameter, NotFound, System
 from wherry.containerd.content import Content
 from wherry.images.cache import Cache
+from wherry.images.parse import MALFORMED, parse_document
 from wherry.images.platforms import normal
 from wherry.images.unpack import chain_ids
 from wherry.model.image import Descriptor, ImageConfig, Index, Manifest, Platform
@@ -20,7 +21,8 @@ INDEX_TYPES = frozenset(
     {"application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json"}
 )
 LAYER_TYPES = ("application/vnd.oci.image.layer.", "application/vnd.docker.image.rootfs.")
-ATTESTATION = "vnd.docker.reference.type"
+REFERENCE_TYPE = "vnd.docker.reference.type"
+"""Annotation of what is said about another manifest: an attestation."""
 UNKNOWN = "unknown"
 
 CACHE_BYTES = 16 << 20
@@ -63,14 +65,28 @@ class PlatformImage:
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
-    """All that is present of a target: images with the best for this host first, and every blob they are said to have.
+class Part:
+    """One of the manifests that a target leads to: `manifest` is None if it is absent.
 
-    Attestations are content, but not images.
+    `image` is None as well if it is no image but an attestation or the like, or if its config is absent.
     """
 
+    descriptor: Descriptor
+    manifest: Manifest | None = None
+    image: PlatformImage | None = None
+
+    @property
+    def blobs(self) -> list[Descriptor]:
+        """What it consists of as far as is known, present or not."""
+        return [] if self.manifest is None else [self.descriptor, self.manifest.config, *self.manifest.layers]
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """All that is known of a target: its parts in the order of the indexes, and the images, the best for us first."""
+
+    parts: list[Part]
     images: list[PlatformImage]
-    blobs: list[Descriptor]
 
 
 class Documents:
@@ -101,23 +117,16 @@ class Documents:
             if found:
                 return found[0]
         for leaf in sorted(leaves, key=lambda leaf: self._rank(leaf.platform)):
-            image = await self._image(leaf)
-            if image is not None:
-                return image
+            part = await self._part(leaf)
+            if part.image is not None:
+                return part.image
         raise NotFound(f"image with reference {name} was found but does not provide any platform")
 
     async def survey(self, target: Descriptor) -> Survey:
-        """Return what is present of a target; System that names the digest if the index is missing or any is broken."""
-        images, blobs = [], []
-        for leaf in await self._leaves(target):
-            manifest = await self._present(leaf, Manifest)
-            if manifest is None:
-                continue
-            blobs += [leaf, manifest.config, *manifest.layers]
-            image = await self._image(leaf)
-            if image is not None:
-                images.append(image)
-        return Survey(sorted(images, key=lambda image: self._rank(image.platform)), blobs)
+        """Return what is known of a target; System that names the digest if the index is missing or any is broken."""
+        parts = [await self._part(leaf) for leaf in await self._leaves(target)]
+        images = [part.image for part in parts if part.image is not None]
+        return Survey(parts, sorted(images, key=lambda image: self._rank(image.platform)))
 
     async def _only(self, leaf: Descriptor) -> PlatformImage:
         try:
@@ -126,15 +135,12 @@ class Documents:
         except NotFound as error:
             raise System(f"image {leaf.digest} is incomplete: {error}") from error
 
-    async def _image(self, leaf: Descriptor) -> PlatformImage | None:
-        """Return the image of a manifest; None if it or its config is absent, or if it is no image at all."""
-        if _is_attestation(leaf):
-            return None
+    async def _part(self, leaf: Descriptor) -> Part:
         manifest = await self._present(leaf, Manifest)
-        if manifest is None or not _has_layers(manifest):
-            return None
+        if manifest is None or not is_image(leaf, manifest):
+            return Part(leaf, manifest)
         config = await self._present(manifest.config, ImageConfig)
-        return None if config is None else PlatformImage(leaf, manifest, config)
+        return Part(leaf, manifest, None if config is None else PlatformImage(leaf, manifest, config))
 
     async def _leaves(self, target: Descriptor) -> list[Descriptor]:
         """Return the manifests that can be reached from a target, present or not, in the order of the indexes."""
@@ -178,10 +184,10 @@ class Documents:
             return known
         try:
             data = await self._content.read(descriptor.digest)
-            document = msgspec.convert(_without_nulls(msgspec.json.decode(data)), kind)
+            document = parse_document(data, kind)
         except InvalidParameter as error:
             raise System(f"content {descriptor.digest} cannot be read: {error}") from error
-        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        except MALFORMED as error:
             raise System(f"content {descriptor.digest} is not a valid {kind.__name__}: {error}") from error
         self._cache.put(descriptor.digest, document, len(data))
         return document
@@ -193,20 +199,13 @@ class Documents:
         return self._runs.index(key) if key in self._runs else len(self._runs)
 
 
-def _is_attestation(leaf: Descriptor) -> bool:
+def is_image(leaf: Descriptor, manifest: Manifest | None) -> bool:
+    """Tell whether a manifest is one of an image, by its descriptor alone if it is absent.
+
+    An image has layers that a filesystem is made of, or none at all.
+    """
     platform = leaf.platform or Platform()
-    return ATTESTATION in (leaf.annotations or {}) or (platform.os, platform.architecture) == (UNKNOWN, UNKNOWN)
-
-
-def _has_layers(manifest: Manifest) -> bool:
-    """Tell whether a manifest is one of an image: it has layers that a filesystem is made of, or none at all."""
-    return not manifest.layers or any(layer.media_type.startswith(LAYER_TYPES) for layer in manifest.layers)
-
-
-def _without_nulls(value: Any) -> Any:
-    """Return JSON without null members, which mean the same as absent ones to everybody who writes images."""
-    if isinstance(value, dict):
-        return {key: _without_nulls(member) for key, member in value.items() if member is not None}
-    if isinstance(value, list):
-        return [_without_nulls(member) for member in value]
-    return value
+    if REFERENCE_TYPE in (leaf.annotations or {}) or (platform.os, platform.architecture) == (UNKNOWN, UNKNOWN):
+        return False
+    layers = [] if manifest is None else manifest.layers
+    return not layers or any(layer.media_type.startswith(LAYER_TYPES) for layer in layers)

@@ -1,15 +1,29 @@
 """Disk use of images: compressed content that is present, and unpacked layers (images.md 6.4, 7)."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from wherry.base.errors import NotFound
 from wherry.containerd.content import Content
 from wherry.containerd.snapshots import Snapshots
 from wherry.images.cache import Cache
-from wherry.images.manifests import PlatformImage, Survey
-from wherry.model.image import Descriptor
+from wherry.images.manifests import Part, PlatformImage, Survey
 
 REMEMBERED = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Bytes of a manifest with all that it refers to; `complete` if its content is there to the last blob."""
+
+    content: int
+    unpacked: int
+    complete: bool
+
+    @property
+    def total(self) -> int:
+        """Bytes on disk."""
+        return self.content + self.unpacked
 
 
 class Meter:
@@ -27,17 +41,25 @@ class Meter:
         self._present.clear()
         self._layers.clear()
 
-    async def whole(self, survey: Survey) -> int:
-        """Return bytes of all platforms of an image."""
-        return await self._blobs(survey.blobs) + sum([await self._unpacked(image) for image in survey.images])
+    async def parts(self, survey: Survey) -> list[Sizes]:
+        """Return the sizes of every part of an image, in their order."""
+        return [await self._part(part) for part in survey.parts]
 
-    async def one(self, image: PlatformImage) -> int:
-        """Return bytes of the image of one platform."""
-        blobs = [image.descriptor, image.manifest.config, *image.manifest.layers]
-        return await self._blobs(blobs) + await self._unpacked(image)
+    async def layers(self, chains: Iterable[str]) -> int:
+        """Return bytes of snapshots; one that is missing has none."""
+        total = 0
+        for chain in chains:
+            try:
+                total += await self._layer(chain)
+            except NotFound:
+                continue
+        return total
 
-    async def _blobs(self, blobs: Iterable[Descriptor]) -> int:
-        return sum([blob.size for blob in blobs if await self._is_present(blob.digest)])
+    async def _part(self, part: Part) -> Sizes:
+        present = [blob for blob in part.blobs if await self._is_present(blob.digest)]
+        unpacked = 0 if part.image is None else await self._unpacked(part.image)
+        complete = part.manifest is not None and len(present) == len(part.blobs)
+        return Sizes(sum(blob.size for blob in present), unpacked, complete)
 
     async def _is_present(self, digest: str) -> bool:
         if self._present.get(digest):

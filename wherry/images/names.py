@@ -12,8 +12,8 @@ from wherry.containerd.images import ImageRecord, Images
 from wherry.model.image import Descriptor
 
 DANGLING = "moby-dangling@"
-NAME_LABELS = frozenset({"io.containerd.image.name", "org.opencontainers.image.ref.name"})
-"""Labels that say a name, which a dangling record does not have."""
+IMAGE_NAME, REF_NAME = "io.containerd.image.name", "org.opencontainers.image.ref.name"
+"""Annotations of a target in an archive: its name, and the tag of that. Labels of records may say the same."""
 PARENT_LABEL = "org.mobyproject.image.parent"
 """What Docker's classic builder writes: the digest of the image that a step began with."""
 TRIES = 5
@@ -124,7 +124,7 @@ class Names:
             await self._keep(record.target, record.labels, "")
 
     async def _keep(self, target: Descriptor, labels: Mapping[str, str], lease: str) -> None:
-        kept = {key: value for key, value in labels.items() if key not in NAME_LABELS}
+        kept = {key: value for key, value in labels.items() if key not in (IMAGE_NAME, REF_NAME)}
         with suppress(Conflict):
             await self._images.create(dangling_name(target.digest), target, kept, lease)
 

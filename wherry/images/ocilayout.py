@@ -10,17 +10,18 @@ from wherry.base.offload import offload
 from wherry.base.refs import is_digest
 from wherry.images.archive import Archive
 from wherry.images.manifests import INDEX_TYPES, MANIFEST_TYPES
+from wherry.images.names import IMAGE_NAME, REF_NAME
 from wherry.images.offers import (
     DOCUMENT,
     GC_CONTENT_LABEL,
     Blob,
     Held,
     Offer,
-    canonical_names,
     decode,
     document,
     manifest_labels,
     not_offered,
+    read_name,
 )
 from wherry.images.platforms import fits
 from wherry.images.tarindex import Span
@@ -30,8 +31,6 @@ T = TypeVar("T")
 
 LAYOUT_FILE, INDEX_FILE = "oci-layout", "index.json"
 VERSION = "1.0.0"
-IMAGE_NAME = "io.containerd.image.name"
-REF_NAME = "org.opencontainers.image.ref.name"
 DEPTH = 4
 """Indexes within indexes."""
 CONFIGS = frozenset(("application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"))
@@ -54,7 +53,7 @@ class OciLayout:
 
     async def offers(self, layout: Span) -> AsyncIterator[Offer]:
         """Yield what index.json lists; InvalidParameter in Docker's words for a malformed one, NotFound for blobs."""
-        found = await document(self._archive, layout, Layout, "untar oci layout")
+        found = await document(self._archive, layout, Layout, f'untar oci layout "{LAYOUT_FILE}"')
         if found.image_layout_version != VERSION:
             raise InvalidParameter(f"unsupported OCI version {found.image_layout_version}")
         span = self._archive.find(INDEX_FILE)
@@ -85,8 +84,9 @@ class Walk:
         except NotFound as error:
             if self._wanted is None:
                 raise
-            raise NotFound(f"{not_offered(self._wanted)}: {error}") from error
-        return Offer(_bare(target), names_of(target), tuple(self._blobs.values()))
+            raise not_offered(self._wanted, error) from error
+        name = name_of(target)
+        return Offer(target, {name: target} if name else {}, tuple(self._blobs.values()))
 
     async def _add(self, target: Descriptor, depth: int) -> None:
         """Note a blob after all that it refers to; NotFound if a part of it is missing, nothing of it is noted then."""
@@ -157,23 +157,18 @@ class Walk:
         return await offload(decode, raw, kind, what)
 
 
-def names_of(target: Descriptor) -> tuple[str, ...]:
-    """Return the canonical name that an entry of index.json gives its target, if it is one.
+def name_of(target: Descriptor) -> str:
+    """Return the canonical name that an entry of index.json gives its target, `""` if it gives none.
 
     The annotation of the OCI may be a mere tag; only with a repository it is a name.
     """
     annotations = target.annotations or {}
     name = annotations.get(IMAGE_NAME) or annotations.get(REF_NAME, "")
     if IMAGE_NAME not in annotations and not {":", "/"} & set(name):
-        return ()
+        return ""
     try:
-        return canonical_names([name], target.digest)
+        ref = read_name(name, target.digest)
     except InvalidParameter:
         # Docker keeps such an image without a name.
-        return ()
-
-
-def _bare(target: Descriptor) -> Descriptor:
-    """Return the target without names: it may have others tomorrow."""
-    kept = {key: text for key, text in (target.annotations or {}).items() if key not in (IMAGE_NAME, REF_NAME)}
-    return msgspec.structs.replace(target, annotations=kept or None)
+        return ""
+    return "" if ref is None else ref.canonical

@@ -1,18 +1,17 @@
 """What an archive offers: targets, their names, and where the bytes of their blobs are (images.md 16)."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, TypeVar
-
-import msgspec
+from typing import TypeVar
 
 from wherry.base.errors import InvalidParameter, NotFound
 from wherry.base.offload import offload
-from wherry.base.refs import parse, with_default_tag
+from wherry.base.refs import Reference, parse, with_default_tag
 from wherry.containerd.content import Content
 from wherry.containerd.leases import Leases
 from wherry.images.archive import Archive
+from wherry.images.parse import MALFORMED, parse_document
 from wherry.images.platforms import show
 from wherry.images.tarindex import Span
 from wherry.model.image import Descriptor, Manifest, Platform
@@ -22,6 +21,8 @@ T = TypeVar("T")
 DOCUMENT = 4 << 20
 """Bytes of the largest JSON document that is read."""
 GC_CONTENT_LABEL = "containerd.io/gc.ref.content"
+FILTERED = "image might be filtered out"
+"""What Docker says of an archive from which nothing is left to load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +37,10 @@ class Blob:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A target with its canonical names and all its blobs, the leaves first."""
+    """A target with all its blobs, the leaves first; under each of its canonical names it has its own annotations."""
 
     target: Descriptor
-    names: tuple[str, ...]
+    names: Mapping[str, Descriptor]
     blobs: tuple[Blob, ...]
 
 
@@ -58,9 +59,9 @@ class Held:
         return await self.content.exists(digest)
 
 
-def not_offered(wanted: Platform) -> NotFound:
+def not_offered(wanted: Platform, why: object = FILTERED) -> NotFound:
     """Return the error for an archive without the platform asked for, in Docker's words."""
-    return NotFound(f"requested platform(s) ([{show(wanted)}]) not found")
+    return NotFound(f"requested platform ({show(wanted)}) not found: {why}")
 
 
 def manifest_labels(manifest: Manifest) -> dict[str, str]:
@@ -69,10 +70,10 @@ def manifest_labels(manifest: Manifest) -> dict[str, str]:
     return {f"{GC_CONTENT_LABEL}.config": manifest.config.digest, **layers}
 
 
-def canonical_names(texts: Iterable[str], digest: str) -> tuple[str, ...]:
-    """Return names as they are stored, without those of another digest; InvalidParameter if one is no reference."""
-    refs = (with_default_tag(parse(text)) for text in texts)
-    return tuple(dict.fromkeys(ref.canonical for ref in refs if ref.digest in ("", digest)))
+def read_name(text: str, digest: str) -> Reference | None:
+    """Return a name as it is stored, None for that of another digest; InvalidParameter if it is no reference."""
+    ref = with_default_tag(parse(text))
+    return ref if ref.digest in ("", digest) else None
 
 
 async def document(archive: Archive, span: Span, kind: type[T], what: str, digest: str = "") -> T:
@@ -81,26 +82,15 @@ async def document(archive: Archive, span: Span, kind: type[T], what: str, diges
 
 
 def decode(raw: bytes, kind: type[T], what: str, digest: str = "") -> T:
-    """Decode a JSON document, of a digest if one is given (blocking: it may be of megabytes).
-
-    A null means the same as nothing to everybody who writes images.
-    """
+    """Decode a JSON document, of a digest if one is given (blocking: it may be of megabytes)."""
     if digest and digest != digest_of(raw):
         raise InvalidParameter(f"{what}: unexpected digest {digest_of(raw)}")
     try:
-        return msgspec.convert(_without_nulls(msgspec.json.decode(raw)), kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        return parse_document(raw, kind)
+    except MALFORMED as error:
         raise InvalidParameter(f"{what}: {error}") from error
 
 
 def digest_of(raw: bytes) -> str:
     """Return `sha256:…` of bytes."""
     return f"sha256:{sha256(raw).hexdigest()}"
-
-
-def _without_nulls(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nulls(member) for key, member in value.items() if member is not None}
-    if isinstance(value, list):
-        return [_without_nulls(member) for member in value]
-    return value

@@ -19,9 +19,11 @@ from wherry.images.manifests import Documents
 from wherry.images.meter import Meter
 from wherry.images.names import Names
 from wherry.images.platforms import host_platform
+from wherry.images.ready import Ready
 from wherry.images.remove import Remove
 from wherry.images.resolve import Catalog, find, read
 from wherry.images.tag import Tag
+from wherry.images.unpack import Unpacker
 from wherry.images.uses import ImageUse as ImageUse
 from wherry.images.uses import InUse
 from wherry.model.image import Descriptor, ImageConfig
@@ -37,7 +39,6 @@ class Image:
     target: Descriptor
     manifest: Descriptor
     """The manifest of its platform as Docker shows it, the platform filled in."""
-    manifest_digest: str
     config: ImageConfig
     chain_id: str
     """The snapshot of its top layer; `""` without layers."""
@@ -68,9 +69,11 @@ class ImageStore:
         self._documents = Documents(content, host_platform())
         self._meter = Meter(content, snapshots)
         names = Names(images, bus)
-        self._loader = Loader(content, images, leases, snapshots, diff, names, spool, mark, bus)
+        unpack = Unpacker(content, leases, snapshots, diff)
+        self._ready = Ready(snapshots, leases, unpack, mark)
+        self._loader = Loader(content, leases, unpack, names, spool, mark, bus)
         self._listing = Listing(images, self._documents, self._meter, in_use)
-        self._inspect = Inspect(images, self._documents, self._meter, snapshots.snapshotter)
+        self._inspect = Inspect(images, self._documents, self._meter, in_use, snapshots.snapshotter)
         self._tag = Tag(images, self._documents, names)
         self._remove = Remove(images, names, in_use)
 
@@ -78,13 +81,13 @@ class ImageStore:
         """Yield the messages of loading an archive."""
         return self._loader.load(chunks, quiet, platform)
 
-    async def list(self, every: bool, filters: dict[str, list[str]]) -> Items:
+    async def list(self, every: bool, filters: dict[str, list[str]], shared: bool, manifests: bool) -> Items:
         """Return ImageSummary entries, newest first; InvalidParameter and NotFound in Docker's words."""
-        return await self._listing(every, filters)
+        return await self._listing(every, filters, shared, manifests)
 
-    async def inspect(self, ref: str) -> Json:
+    async def inspect(self, ref: str, manifests: bool) -> Json:
         """Return ImageInspect; NotFound and InvalidParameter in Docker's words."""
-        return await self._inspect(ref)
+        return await self._inspect(ref, manifests)
 
     async def tag(self, ref: str, repo: str, tag: str) -> None:
         """Give an image one more name; NotFound and InvalidParameter in Docker's words."""
@@ -99,16 +102,15 @@ class ImageStore:
             self._meter.forget()
 
     async def resolve(self, ref: str) -> Image:
-        """Return the image that a text means: NotFound in Docker's words, System if its content is broken."""
+        """Return the image that a text means, unpacked: NotFound in Docker's words, System if its content is broken."""
         record = await find(self._images, ref)
         try:
             best = await self._documents.best(record.target, ref)
         except System:
             await find(self._images, ref)  # NotFound if it has been removed meanwhile
             raise
-        chains = best.chain_ids
-        top = chains[-1] if chains else ""
-        return Image(record.target, best.shown, best.descriptor.digest, best.config, top, (record.name,))
+        top = await self._ready(best)
+        return Image(record.target, best.shown, best.config, top, (record.name,))
 
     async def ids(self, refs: Iterable[str]) -> dict[str, str]:
         """Return the target digest of every reference that means an image now."""

@@ -22,6 +22,8 @@ HARD, SYMBOLIC = b"1", b"2"
 WITHOUT_DATA = frozenset((b"1", b"2", b"3", b"4", b"5", b"6"))
 """Links, devices, directories and fifos: whatever size they claim, the next header follows."""
 LONG_NAME, LONG_LINK, PAX = b"L", b"K", b"x"
+INVALID, CUT_OFF = "archive/tar: invalid tar header", "unexpected EOF"
+"""As Go says it, whose words Docker passes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,22 +81,22 @@ def read_members(fd: int) -> Members:
         offset += BLOCK
         size = _data_size(header, extra)
         if offset + size > end:
-            raise InvalidParameter("invalid tar archive: unexpected EOF")
+            raise InvalidParameter(CUT_OFF)
         if header.kind in (LONG_NAME, LONG_LINK, PAX):
             extra |= _extended(header.kind, _read(fd, offset, size))
         else:
             _add(members, header, extra, Span(offset, size))
             extra = {}
         offset += -(-size // BLOCK) * BLOCK
-    raise InvalidParameter(f"invalid tar archive: more than {HEADERS} entries")
+    raise InvalidParameter(f"archive/tar: more than {HEADERS} entries")
 
 
 def read_header(block: bytes) -> Header:
     """Read a header block; InvalidParameter if it is cut off or its checksum is wrong."""
     if len(block) < BLOCK:
-        raise InvalidParameter("invalid tar archive: unexpected EOF")
+        raise InvalidParameter(CUT_OFF)
     if _number(block[148:156]) != sum(block[:148]) + sum(block[156:]) + 8 * ord(" "):
-        raise InvalidParameter("invalid tar archive: invalid tar header")
+        raise InvalidParameter(INVALID)
     name = _text(block[:100])
     # In GNU's older format the prefix field has times.
     if block[257:263] == b"ustar\0" and block[345]:
@@ -137,7 +139,7 @@ def _extended(kind: bytes, data: bytes) -> dict[str, str]:
         end = at + _decimal(length)
         keyword, equals, value = data[at + len(length) + 1 : end - 1].partition(b"=")
         if not equals or end > len(data) or data[end - 1 : end] != b"\n":
-            raise InvalidParameter("invalid tar archive: invalid pax header")
+            raise InvalidParameter(INVALID)
         if keyword in (b"path", b"linkpath", b"size"):
             found[keyword.decode()] = _text(value)
         at = end
@@ -146,7 +148,7 @@ def _extended(kind: bytes, data: bytes) -> dict[str, str]:
 
 def _read(fd: int, offset: int, size: int) -> bytes:
     if size > EXTENDED:
-        raise InvalidParameter(f"invalid tar archive: an extended header of {size} bytes")
+        raise InvalidParameter("archive/tar: header field too long")
     return os.pread(fd, size, offset)
 
 
@@ -156,7 +158,7 @@ def _text(raw: bytes) -> str:
 
 def _decimal(raw: bytes) -> int:
     if not raw.isdigit() or len(raw) > 19:
-        raise InvalidParameter("invalid tar archive: invalid pax header")
+        raise InvalidParameter(INVALID)
     return int(raw)
 
 
@@ -166,5 +168,5 @@ def _number(raw: bytes) -> int:
         return int.from_bytes(raw[1:], "big")
     digits = raw.strip(b" \0") or b"0"
     if not digits.isdigit() or set(digits) & set(b"89"):
-        raise InvalidParameter("invalid tar archive: invalid tar header")
+        raise InvalidParameter(INVALID)
     return int(digits, 8)

@@ -211,4 +211,4 @@ def _network_config(config: Config, ident: str) -> NetworkConfig:
 
 
 def _use(rec: Record) -> ImageUse:
-    return ImageUse(rec.id, rec.image_id, rec.config.image, rec.phase is Phase.RUNNING)
+    return ImageUse(rec.id, rec.image_id, rec.config.image, rec.phase is Phase.RUNNING, rec.image_manifest.digest)

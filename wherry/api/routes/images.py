@@ -8,7 +8,14 @@ from wherry.api.call import Call
 from wherry.api.reply import JSON, Answer, Reply, Stream, json_reply
 from wherry.api.router import delete, get, post
 from wherry.api.services import Json
-from wherry.api.versions import cut_image, cut_image_summary
+from wherry.api.versions import (
+    cut_image,
+    cut_image_summary,
+    lift_image_filters,
+    lift_inspect_manifests,
+    lift_list_manifests,
+    lift_shared_size,
+)
 
 
 async def load(call: Call) -> Answer:
@@ -24,18 +31,20 @@ async def _lines(messages: AsyncIterator[Json]) -> AsyncIterator[bytes]:
 
 
 async def listing(call: Call) -> Answer:
-    """Describe images; before 1.25 a filter was a reference in a parameter of its own."""
-    filters = call.query.filters()
-    old = call.query.text("filter")
-    if old and call.version < (1, 25):
-        filters = filters | {"reference": [*filters.get("reference", ()), old]}
-    entries = await call.services.images.list(call.query.flag("all"), filters)
-    return json_reply([cut_image_summary(entry, call.version) for entry in entries])
+    """Describe images."""
+    query, version = call.query, call.version
+    filters = lift_image_filters(query.filters(), query.text("filter"), version)
+    shared = lift_shared_size(query.flag("shared-size"), version)
+    manifests = lift_list_manifests(query.flag("manifests"), version)
+    entries = await call.services.images.list(query.flag("all"), filters, shared, manifests)
+    return json_reply([cut_image_summary(entry, version) for entry in entries])
 
 
 async def inspect(call: Call) -> Answer:
     """Describe one image."""
-    return json_reply(cut_image(await call.services.images.inspect(call.params["name"]), call.version))
+    manifests = lift_inspect_manifests(call.query.flag("manifests"), call.version)
+    found = await call.services.images.inspect(call.params["name"], manifests)
+    return json_reply(cut_image(found, call.version))
 
 
 async def tag(call: Call) -> Answer:
