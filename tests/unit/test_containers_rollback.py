@@ -76,6 +76,44 @@ async def test_what_was_begun_is_released_latest_first(slot: Slot, point: str, a
     assert story == [*(f"+{n}" for n in taken), *(f"-{n}" for n in reversed(NAMES[:reached]))]
 
 
+async def test_a_step_that_runs_beside_is_awaited_before_it_is_released(slot: Slot) -> None:
+    story: list[str] = []
+    gate = asyncio.Event()
+
+    class Slow(Recorder):
+        async def acquire(self, slot: Slot) -> str:
+            await gate.wait()
+            return await super().acquire(slot)
+
+    async def start() -> None:
+        async with Rollback(slot, Faults({"two.after": "error"})) as step:
+            slow = step.begin(Slow("one", story))
+            await step.do(Recorder("two", story))
+            await slow
+
+    task = asyncio.create_task(start())
+    done, _ = await asyncio.wait([task], timeout=0.05)
+    assert not done
+    gate.set()
+    with pytest.raises(System, match=r"failpoint two\.after"):
+        await task
+    assert story == ["+two", "+one", "-two", "-one"]
+
+
+async def test_a_failure_beside_is_raised_where_the_result_is_needed(slot: Slot) -> None:
+    story: list[str] = []
+
+    async def start() -> None:
+        async with Rollback(slot, Faults({"one.before": "error"})) as step:
+            beside = step.begin(Recorder("one", story))
+            await step.do(Recorder("two", story))
+            await beside
+
+    with pytest.raises(System, match=r"failpoint one\.before"):
+        await start()
+    assert story == ["+two", "-two", "-one"]
+
+
 async def test_a_cancellation_does_not_cut_the_release(slot: Slot) -> None:
     story: list[str] = []
     steps = [Recorder(name, story) for name in NAMES]

@@ -15,6 +15,8 @@ from wherry.base.signals import parse_signal
 from wherry.host.facts import HostFacts
 from wherry.model.container import ContainerConfig, HealthConfig, HostConfig, LogConfig
 from wherry.model.image import Platform
+from wherry.runtimes.registry import DEFAULT
+from wherry.runtimes.runc import SHIM
 
 Version = tuple[int, int]
 """An API version, such as (1, 51)."""
@@ -85,7 +87,7 @@ class Defaults:
     log_driver: str = "json-file"
     log_options: dict[str, str] = field(default_factory=dict)
     runtime: str = "runc"
-    runtimes: frozenset[str] = frozenset({"runc"})
+    runtimes: frozenset[str] = frozenset((DEFAULT, SHIM))
     """Names that `HostConfig.Runtime` may be."""
     ipc_mode: str = "private"
     shm_size: int = 64 << 20

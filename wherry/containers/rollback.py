@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import ParamSpec, Protocol, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from wherry.base.faults import Faults
 from wherry.base.tasks import finish
@@ -52,6 +52,7 @@ class Rollback:
         self._slot = slot
         self._faults = faults
         self._begun: list[Releasable] = []
+        self._beside: list[asyncio.Task[Any]] = []
         self.spent: dict[str, float] = {}
         """Seconds by step."""
         self.owed: tuple[str, ...] = ()
@@ -64,6 +65,16 @@ class Rollback:
     async def do(self, step: Step[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run one step and return what it acquired."""
         self._begun.append(step)
+        return await self._run(step, *args, **kwargs)
+
+    def begin(self, step: Step[P, T], *args: P.args, **kwargs: P.kwargs) -> "asyncio.Task[T]":
+        """Run one step beside the next ones; it is owed from now on. Await the task where its result is needed."""
+        self._begun.append(step)
+        task = asyncio.create_task(self._run(step, *args, **kwargs), name=step.name)
+        self._beside.append(task)
+        return task
+
+    async def _run(self, step: Step[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         began = time.perf_counter()
         await self._at(f"{step.name}.before")
         got = await step.acquire(self._slot, *args, **kwargs)
@@ -83,9 +94,19 @@ class Rollback:
     ) -> None:
         if error is None:
             return
-        self.owed = await finish(release_all(self._begun, self._slot.rec))
+        self.owed = await finish(self._undo())
         for name in self.owed:
             error.add_note(f"could not release {name}")
+
+
+    async def _undo(self) -> tuple[str, ...]:
+        """Release, once no step is under way any more: an effect must not come after its undo."""
+        if self._beside:
+            done, _ = await asyncio.wait(self._beside)
+            for task in done:
+                if not task.cancelled():
+                    task.exception()  # seen: the first error is the one that counts
+        return await release_all(self._begun, self._slot.rec)
 
 
 async def release_all(steps: Sequence[Releasable], rec: Record) -> tuple[str, ...]:

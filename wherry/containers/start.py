@@ -59,15 +59,15 @@ class Start:
 
     async def _run(self, slot: Slot, step: Rollback) -> None:
         s = self._steps
+        netns = step.begin(s.netns)  # pinned before any process exists
+        stdio = step.begin(s.stdio)  # keeper, fifos, log, waiting clients
         root = await step.do(s.rootfs)  # snapshot mounted, user known
         volumes = await step.do(s.volumes)  # bind sources, tmpfs
         files = await step.do(s.netfiles)  # hosts, hostname, resolv.conf
-        netns = await step.do(s.netns)  # pinned before any process exists
-        await step.do(s.endpoints, netns)  # addresses, links, rules
+        await step.do(s.endpoints, await netns)  # addresses, links, rules
         spec = build_spec(slot.rec, s.facts(slot.rec, root, volumes, files))  # pure, hence not a step
-        stdio = await step.do(s.stdio)  # keeper, fifos, log, waiting clients
         began = time.time_ns()
-        pid = await step.do(s.task, spec, stdio)  # created, not yet running
+        pid = await step.do(s.task, spec, await stdio)  # created, not yet running
         await step.do(s.run, pid)  # the user's process lives from here
         await slot.move(Verb.STARTED, pid=pid, started_at=began)  # inside: a failed write rolls back too
         log.debug("start %s: %s", slot.rec.id, ", ".join(f"{k} {v * 1e3:.1f} ms" for k, v in step.spent.items()))
