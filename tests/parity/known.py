@@ -28,6 +28,8 @@ FACTS = (
     Known("info*", "body.Plugins.Log.length", "json-file and none are the log drivers"),
     Known("info*", "body.Plugins.Network.length", "bridge, host and none are the network drivers"),
     Known("info*", "body.FirewallBackend.Driver", "the firewall is nftables alone"),
+    Known("info*", "body.CDISpecDirs.length", "CDI devices are not there yet, so no directory is read for them"),
+    Known("info*", "body.KernelMemory*", "limits of kernel memory, which cgroup v2 has no more, are not applied"),
     *each(
         ("size when *", "list by size"),
         "body*.Size*",

@@ -164,18 +164,21 @@ class FakeImages:
     loaded: bytes = b""
     listed: list[Json] = field(default_factory=list)
     filters: dict[str, list[str]] = field(default_factory=dict)
+    wishes: tuple[bool, bool] = (False, False)
+    """For the size of shared layers, and for manifests."""
 
     async def load(self, chunks: AsyncIterator[bytes], quiet: bool, platform: str) -> AsyncIterator[Json]:
         async for chunk in chunks:
             self.loaded += chunk
         yield {"stream": "Loaded image: a:1\n"}
 
-    async def list(self, every: bool, filters: dict[str, list[str]]) -> Items:
+    async def list(self, every: bool, filters: dict[str, list[str]], shared: bool, manifests: bool) -> Items:
         self.filters = filters
+        self.wishes = (shared, manifests)
         return self.listed
 
-    async def inspect(self, ref: str) -> Json:
-        return {"Id": ref, "Size": 7}
+    async def inspect(self, ref: str, manifests: bool) -> Json:
+        return {"Id": ref, "Size": 7, "Descriptor": {}} | ({"Manifests": []} if manifests else {})
 
     async def tag(self, ref: str, repo: str, tag: str) -> None:
         self.filters = {ref: [repo, tag]}
@@ -189,8 +192,8 @@ class FakeNetworks:
     def list(self, filters: dict[str, list[str]]) -> Items:
         return [{"Name": "bridge"}]
 
-    def inspect(self, ref: str) -> Json:
-        return {"Name": ref}
+    def inspect(self, ref: str, scope: str) -> Json:
+        return {"Name": ref, "Scope": scope}
 
 
 @dataclass

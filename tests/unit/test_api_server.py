@@ -63,13 +63,16 @@ async def test_head_ping_has_no_body_and_the_connection_goes_on(engine: Engine) 
         "GET /containers/json/",
         "HEAD /info",
         "POST /containers/x/copy",
+        "BREW /_ping",
+        "get /_ping",
+        "CONNECT /_ping",
     ],
 )
 async def test_what_is_no_endpoint_is_404_without_the_common_headers(engine: Engine, line: str) -> None:
     answer = await engine.ask(line)
     assert status_of(answer) == 404
-    assert body_of(answer) == b'{"message":"page not found"}\n'
-    assert b"Content-Type: application/json\r\n" in answer
+    assert body_of(answer) == (b"" if line.startswith("HEAD") else b'{"message":"page not found"}\n')
+    assert b"Content-Type: application/json\r\nContent-Length: 29\r\n" in answer
     assert b"Api-Version" not in answer
     assert b"Server" not in answer
 
@@ -253,6 +256,40 @@ async def test_a_broken_escape_is_an_error(engine: Engine) -> None:
     answer = await engine.ask("GET /containers/json?all=%zz")
     assert status_of(answer) == 400
     assert body_of(answer) == b'{"message":"invalid URL escape \\"%zz\\""}\n'
+
+
+async def test_a_header_that_is_no_text_is_told_as_json(engine: Engine) -> None:
+    client = await engine.connect()
+    client.writer.write(
+        b"POST /containers/create HTTP/1.1\r\nHost: d\r\nContent-Type: a\xff\r\nConnection: close\r\n\r\n"
+    )
+    answer = await client.rest()
+    assert status_of(answer) == 400
+    assert "malformed Content-Type header (a\ufffd)".encode() in answer
+
+
+@pytest.mark.parametrize("query", ["all=1;limit=2", "limit=%zz&a;b", ";"])
+async def test_a_semicolon_is_an_error(engine: Engine, query: str) -> None:
+    answer = await engine.ask(f"GET /containers/json?{query}")
+    assert status_of(answer) == 400
+    assert body_of(answer) == b'{"message":"invalid semicolon separator in query"}\n'
+
+
+async def test_more_parameters_than_any_client_sends(engine: Engine) -> None:
+    answer = await engine.ask(f"GET /containers/json?{'&'.join(['a=b'] * 1001)}")
+    assert status_of(answer) == 400
+    assert body_of(answer) == b'{"message":"number of URL query parameters exceeded limit"}\n'
+
+
+async def test_some_routes_take_what_they_can_of_a_broken_query(engine: Engine) -> None:
+    assert status_of(await engine.ask("GET /_ping?a=%zz;b")) == 200
+    assert status_of(await engine.ask("GET /containers/a/json?x;y&size=1&z=%")) == 200
+    assert engine.containers.calls == [("inspect", "a", True)]
+
+
+async def test_a_network_is_asked_for_by_scope(engine: Engine) -> None:
+    answer = await engine.ask("GET /networks/a?scope=local")
+    assert body_of(answer) == b'{"Name":"a","Scope":"local"}\n'
 
 
 @pytest.mark.parametrize("expect", ["", "\nExpect: 100-continue"])

@@ -14,6 +14,9 @@ from wherry.base.filters import parse
         ('{"label":{"a=b":true,"c":true}}', {"label": ["a=b", "c"]}),
         ('{"label":["a=b"]}', {"label": ["a=b"]}),
         ('{"label":{"a":false}}', {"label": []}),
+        ("null", {}),
+        ('{"label":null,"name":["a",null]}', {"label": [], "name": ["a", ""]}),
+        ('{"label":null,"name":{"a":true,"b":null}}', {"label": [], "name": ["a"]}),
     ],
 )
 def test_both_forms(text: str, found: dict[str, list[str]]) -> None:

@@ -61,6 +61,10 @@ def test_a_fraction_is_padded_or_cut(text: str, ns: int) -> None:
     assert parse_timestamp(text) == ns
 
 
+def test_a_timestamp_may_be_far_in_the_future() -> None:
+    assert parse_timestamp("99999999999") == 99_999_999_999 * SECOND
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -68,7 +72,7 @@ def test_a_fraction_is_padded_or_cut(text: str, ns: int) -> None:
         ("1.x", 'invalid timestamp "1.x": invalid nanoseconds "x00000000": invalid syntax'),
         ("", 'invalid timestamp "": invalid seconds "": invalid syntax'),
         ("9" * 30, f'invalid timestamp "{"9" * 30}": invalid seconds "{"9" * 30}": invalid syntax'),
-        ("9" * 18, f'invalid timestamp "{"9" * 18}": invalid seconds "{"9" * 18}": value out of range'),
+        ("9" * 19, f'invalid timestamp "{"9" * 19}": invalid seconds "{"9" * 19}": value out of range'),
     ],
 )
 def test_a_bad_timestamp_is_refused(text: str, words: str) -> None:

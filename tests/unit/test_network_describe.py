@@ -21,6 +21,12 @@ def test_find(ref: str, network: Network) -> None:
     assert find(ref, ALL) == network
 
 
+def test_find_in_a_scope() -> None:
+    assert find("host", ALL, "local") == HOST
+    with pytest.raises(NotFound, match=r"^network host not found$"):
+        find("host", ALL, "swarm")
+
+
 @pytest.mark.parametrize(
     ("ref", "kind", "text"),
     [

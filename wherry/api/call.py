@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from aiohttp import web
 
@@ -46,7 +46,10 @@ class Call:
 
     def check_json(self) -> None:
         """Refuse a body that is not declared as JSON."""
-        check_content_type(self.request.headers.get("Content-Type"), self.length)
+        declared = self.request.headers.get("Content-Type")
+        if declared is not None:
+            declared = declared.encode("utf-8", "surrogateescape").decode("utf-8", "replace")  # it is told back
+        check_content_type(declared, self.length)
 
     async def body(self, limit: int = JSON_LIMIT) -> bytes:
         """Read the whole body; InvalidParameter above the limit in bytes."""
@@ -63,7 +66,15 @@ class Call:
         self.check_json()
         if self.length == 0:
             return kind()
-        return convert(kind, parse(await self.body()))
+        return convert(kind, await self.value())
+
+    async def value(self) -> Any:
+        """Read a JSON body and return the value in it."""
+        try:
+            body = await self.body()
+        except InvalidParameter as error:
+            raise InvalidParameter(f"invalid JSON: {error}") from error
+        return parse(body)
 
     async def invite(self) -> None:
         """Tell a client that waits for it (`Expect: 100-continue`) to send its body; before any byte of the answer."""

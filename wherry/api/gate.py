@@ -1,11 +1,12 @@
 """The gate between a client's socket and the HTTP server's protocol of that connection.
 
-It forwards everything, and adds the three things that a Docker Engine needs and the server has no door for:
+The server gets one request at a time, and never a byte that is none (framing.py). So:
 
-- A request that may be hijacked reaches the server alone; bytes behind it stay here, because they may be stdin
-  (api-containers.md 2.1). `take` gives the socket away with them, `resume` gives them to the server as next request.
+- Bytes behind a request stay here until it is answered. They may be the next request, or stdin: `take` gives the socket
+  away with them (api-containers.md 2.1).
+- What is no request is refused in the words of dockerd, and a broken body is an error that its reader gets.
 - A long poll learns that its client is gone although nothing is written (1.8).
-- A client that has half-closed still gets the answer to a request that was complete.
+- A client that has half-closed still gets its answer.
 """
 
 import asyncio
@@ -14,12 +15,11 @@ from typing import cast
 
 from aiohttp import web
 
-from wherry.api.hijack import measure
+from wherry.api.framing import Body, Refusal, Sized, read_head
+from wherry.base.errors import InvalidParameter
 
 EARLY_LIMIT = 64 << 10
-"""Bytes that are held behind a hijacking request before the socket is read no more."""
-GRACE = 1.0
-"""Seconds in which a request must begin once the client has half-closed behind it."""
+"""Bytes that are held behind a request before the socket is read no more."""
 
 
 class Gate(asyncio.Protocol):
@@ -30,10 +30,10 @@ class Gate(asyncio.Protocol):
         self._inner = inner
         self._transport: asyncio.Transport | None = None
         self._held = b""
-        self._busy = False
-        self._holding = False
-        self._ended = False
+        self._body: Body | None = None
         self._request: web.BaseRequest | None = None
+        self._fault: InvalidParameter | None = None
+        self._ended = self._over = self._paused = False
         self._poll: asyncio.Task[None] | None = None
 
     @classmethod
@@ -65,35 +65,28 @@ class Gate(asyncio.Protocol):
         self._inner.resume_writing()
 
     def data_received(self, data: bytes) -> None:
-        """Forward, or hold what belongs to a request that may be hijacked and what follows it."""
-        if self._busy:
-            self._inner.data_received(data)
-            return
-        self._held += data
-        if not self._holding:
-            self._sort()
-        elif self._transport is not None and len(self._held) > EARLY_LIMIT:
-            self._transport.pause_reading()
+        """Forward what belongs to the request, and hold what is behind it."""
+        self._held = self._held + data if self._held else data
+        if self._body is None:
+            self._begin_next()
+        else:
+            self._forward(b"", self._body)
 
     def eof_received(self) -> bool:
-        """Keep the socket for the answer when the request is whole; else the client has gone."""
+        """Keep the socket for the answer to a request that has begun; else the client has gone."""
         self._ended = True
-        if self._holding:
-            return True
-        if not self._busy:
+        if self._body is None:
+            if self._held:
+                self._refuse(Refusal())
             return False
-        if self._request is None:
-            asyncio.get_running_loop().call_later(GRACE, self._close_if_idle)
-            return True
-        return self._poll is None and self._request.content.is_eof()
+        self._check_end(self._body)
+        return self._poll is None and not self._over
 
     def begin(self, request: web.BaseRequest) -> None:
-        """Note that the server has come to this request; ConnectionResetError when the client left in its midst."""
+        """Note that the server has come to this request."""
         self._request = request
-        self._busy = not self._holding
-        if self._ended and not request.content.is_eof():
-            self._close()
-            raise ConnectionResetError("the client left before its request was whole")
+        if self._fault is not None:
+            request.content.set_exception(self._fault)
 
     def poll(self, task: "asyncio.Task[None]") -> None:
         """Cancel the task when the client goes, or right now if it has."""
@@ -101,55 +94,90 @@ class Gate(asyncio.Protocol):
         if self._ended:
             self._close()
 
-    def finish(self) -> bool:
-        """Note that the request was answered; False when this connection must be closed now.
+    @property
+    def reusable(self) -> bool:
+        """Whether another request may follow: the client is there, and the end of this one is known."""
+        return self._body is not None and self._body.done and bool(self._held or not self._ended)
 
-        Only a request whose body was read to its end leaves the connection in a state that is known.
-        """
-        reusable = not self._ended and self._request is not None and self._request.content.is_eof()
+    def finish(self, keep: bool) -> None:
+        """Note that the request was answered, and let the next one in if the connection stays open."""
+        if self._fault is not None and self._request is not None:
+            self._request.content.feed_eof()  # there is nothing left that the server could wait for
         self._request = self._poll = None
-        self._busy = not reusable
-        if self._holding:
-            self._resume()
-        return reusable
+        self._over = not keep
+        if self._over or self._transport is None or self._transport.is_closing():
+            return
+        self._body = None
+        if self._paused:
+            self._paused = False
+            self._transport.resume_reading()
+        if self._held:
+            self._begin_next()
 
     def take(self) -> tuple[int, bytes]:
         """Take the socket away from the server: a descriptor of ours, and the bytes that came behind the request.
 
         Nothing was written, nothing is shut down: the server closes a descriptor, not the connection. It stays
-        non-blocking. ConnectionResetError when the client has gone; ValueError when the request was not held, because
-        the client sent it in one breath with another.
+        non-blocking. ConnectionResetError when the client has gone; ValueError before the request's body was read.
         """
-        if not self._holding:
-            raise ValueError("the request was not held")
+        if self._body is None or not self._body.done:
+            raise ValueError("the request has not ended")
         if self._transport is None or self._transport.is_closing():
             raise ConnectionResetError("the client has gone")
         self._transport.pause_reading()
         fd = os.dup(self._transport.get_extra_info("socket").fileno())
-        early, self._held, self._holding, self._busy = self._held, b"", False, True
+        early, self._held = self._held, b""
         self._close()
         return fd, early
 
-    def _sort(self) -> None:
-        """Decide what the bytes that begin a request are."""
-        size = measure(self._held)
-        if size is None:
+    def _begin_next(self) -> None:
+        """Let a request in as soon as its head is whole."""
+        try:
+            head = read_head(self._held)
+        except Refusal as refusal:
+            self._refuse(refusal)
             return
-        if size == 0:
-            data, self._held, self._busy = self._held, b"", True
-        else:
-            data, self._held, self._holding = self._held[:size], self._held[size:], True
-        self._inner.data_received(data)
+        if head is not None:
+            self._held = self._held[head.size :]
+            self._body = head.body
+            self._forward(head.data, head.body)
+            self._check_end(head.body)
+        elif self._ended:
+            self._refuse(Refusal())
 
-    def _resume(self) -> None:
-        self._holding = False
+    def _forward(self, data: bytes, body: Body) -> None:
+        """Forward `data` and what is held of the body."""
+        if self._held and not body.done and self._fault is None:
+            try:
+                part, used = body.take(self._held)
+            except InvalidParameter as error:
+                self._break(error)
+            else:
+                data, self._held = data + part, self._held[used:]
+        if data:
+            self._inner.data_received(data)
+        if self._fault is not None:
+            self._held = b""
+        elif body.done and len(self._held) > EARLY_LIMIT and self._transport is not None and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def _check_end(self, body: Body) -> None:
+        if self._ended and not body.done:
+            self._break(InvalidParameter("unexpected EOF"))
+
+    def _break(self, fault: InvalidParameter) -> None:
+        """Tell the reader of the body that it is broken; no other request can follow."""
+        if self._fault is None:
+            self._fault = fault
+            if self._request is not None:
+                self._request.content.set_exception(fault)
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Say that this is no request. The answers before are written: nothing is in flight."""
+        self._held, self._body = b"", Sized(0)
         if self._transport is not None:
-            self._transport.resume_reading()
-        if self._held and not self._busy:
-            self._sort()
-
-    def _close_if_idle(self) -> None:
-        if self._request is None:
+            self._transport.write(refusal.answer)
             self._close()
 
     def _close(self) -> None:

@@ -1,7 +1,7 @@
 """Query parameters as Docker reads them (api-containers.md 1.5, 1.6): keys are case-sensitive, first values count."""
 
 import re
-from urllib.parse import parse_qs
+from urllib.parse import unquote_plus
 
 from wherry.base import filters
 from wherry.base.errors import InvalidParameter
@@ -10,29 +10,48 @@ from wherry.base.units import parse_timestamp
 FALSE = frozenset(("", "0", "no", "false", "none"))
 INT64 = range(-(2**63), 2**63)
 UINT32 = range(2**32)
+PARAMETERS_LIMIT = 1000
 
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2}).{0,2}")
 
 
 class Query:
-    """The parameters of one request."""
+    """The parameters of one request; one that cannot be read is left out, and `check` tells of it."""
 
     def __init__(self, text: str) -> None:
-        """Parse a query string; InvalidParameter in Go's words when an escape is broken."""
-        bad = _BAD_ESCAPE.search(text)
-        if bad is not None:
-            raise InvalidParameter(f'invalid URL escape "{bad[0]}"')
-        self._values = parse_qs(text, keep_blank_values=True, max_num_fields=1000) if text else {}
+        """Parse a query string."""
+        self._values: dict[str, str] = {}
+        self._problem = ""
+        pairs = text.split("&") if text else ()
+        if len(pairs) > PARAMETERS_LIMIT:
+            self._problem = "number of URL query parameters exceeded limit"
+            return
+        for pair in pairs:
+            self._add(pair)
+
+    def _add(self, pair: str) -> None:
+        name, _, value = pair.partition("=")
+        bad = _BAD_ESCAPE.search(name) or _BAD_ESCAPE.search(value)
+        if ";" in pair:
+            self._problem = "invalid semicolon separator in query"
+        elif bad is not None:
+            self._problem = self._problem or f'invalid URL escape "{bad[0]}"'
+        elif pair:
+            self._values.setdefault(unquote_plus(name), unquote_plus(value))
+
+    def check(self) -> None:
+        """Raise InvalidParameter in Go's words when a parameter could not be read."""
+        if self._problem:
+            raise InvalidParameter(self._problem)
 
     def text(self, name: str, default: str = "") -> str:
         """Return the parameter as it is."""
-        values = self._values.get(name)
-        return values[0] if values else default
+        return self._values.get(name, default)
 
     def flag(self, name: str, default: bool = False) -> bool:
         """Return a bool; everything but the few words for false is true, and only an absent one is the default."""
-        values = self._values.get(name)
-        return values[0].strip().lower() not in FALSE if values else default
+        value = self._values.get(name)
+        return default if value is None else value.strip().lower() not in FALSE
 
     def integer(self, name: str) -> int | None:
         """Return an int, None when absent or empty; InvalidParameter in the words of Go's strconv."""

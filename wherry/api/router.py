@@ -21,13 +21,17 @@ _NAME = re.compile(r"\{(\w+)(:\.\*)?\}")
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One endpoint. `polls` marks a call that may last for ever and ends with its client."""
+    """One endpoint. `polls` marks a call that may last for ever and ends with its client.
+
+    `lenient` is one that takes what it can of a broken query; the others refuse it.
+    """
 
     method: str
     template: str
     call: Handler
     since: str = "1.24"
     polls: bool = False
+    lenient: bool = False
     status: str = WORKS
     """`works`, or the status that an absent feature answers."""
 
@@ -37,14 +41,14 @@ class Route:
         return _pattern(self.template), (int(major), int(minor))
 
 
-def get(template: str, call: Handler, since: str = "1.24", polls: bool = False) -> Route:
+def get(template: str, call: Handler, since: str = "1.24", polls: bool = False, lenient: bool = False) -> Route:
     """Declare a GET route."""
-    return Route("GET", template, call, since, polls)
+    return Route("GET", template, call, since, polls, lenient)
 
 
-def head(template: str, call: Handler, since: str = "1.24") -> Route:
+def head(template: str, call: Handler, since: str = "1.24", lenient: bool = False) -> Route:
     """Declare a HEAD route."""
-    return Route("HEAD", template, call, since)
+    return Route("HEAD", template, call, since, lenient=lenient)
 
 
 def post(template: str, call: Handler, since: str = "1.24", polls: bool = False) -> Route:

@@ -8,30 +8,40 @@ import asyncio
 import logging
 import re
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, unquote
 
 from aiohttp import web
 
-from wherry.api import hijack, routes
+from wherry.api import routes
 from wherry.api.call import Call, Version
+from wherry.api.framing import FIELDS_LIMIT, HEAD_LIMIT
 from wherry.api.gate import Gate
+from wherry.api.protocol import Protocol, Sent
 from wherry.api.query import Query
 from wherry.api.reply import NOT_FOUND, TEXT, Answer, Hijack, Raw, Reply, Stream, error_reply, json_reply
 from wherry.api.router import Entry, Router, load_routes, table
 from wherry.api.services import Services
-from wherry.api.writer import Sent, Writer
+from wherry.api.writer import Writer
 from wherry.base.errors import EngineError, InvalidParameter
 from wherry.base.version import API_VERSION, MIN_API_VERSION
 
 log = logging.getLogger("wherry.api")
 
 BACKLOG = 1024
-HEADER_LIMIT = 1 << 20
 FORM_LIMIT = 10 << 20
 FORM = "application/x-www-form-urlencoded"
 
+# The limits are for the gate to watch (framing.py).
+_OPTIONS: Mapping[str, Any] = {
+    "access_log": None,
+    "logger": log,
+    "auto_decompress": False,
+    "max_line_size": HEAD_LIMIT,
+    "max_field_size": HEAD_LIMIT,
+    "max_headers": FIELDS_LIMIT,
+}
 _VERSIONED = re.compile(r"/v([0-9.]+)(/.*)", re.DOTALL)
 _UNCLEAN = re.compile(r"//|/\.\.?(?=/|$)")
 
@@ -80,15 +90,7 @@ class ApiServer:
 
     async def start(self, sockets: Sequence[socket.socket]) -> None:
         """Begin to answer on bound stream sockets, unix or TCP; they are closed by `stop`."""
-        self._http = web.Server(
-            self._handle,
-            access_log=None,
-            logger=log,
-            auto_decompress=False,
-            max_line_size=HEADER_LIMIT,
-            max_field_size=HEADER_LIMIT,
-            max_headers=1000,
-        )
+        self._http = web.Server(self._handle)
         for sock in sockets:
             self._listeners.append(await self._listen(self._http, sock))
 
@@ -105,9 +107,13 @@ class ApiServer:
     @staticmethod
     async def _listen(http: web.Server, sock: socket.socket) -> asyncio.Server:
         loop = asyncio.get_running_loop()
+
+        def connection() -> Gate:
+            return Gate(Protocol(http, loop=loop, **_OPTIONS))
+
         if sock.family == socket.AF_UNIX:
-            return await loop.create_unix_server(lambda: Gate(http()), sock=sock, backlog=BACKLOG)
-        return await loop.create_server(lambda: Gate(http()), sock=sock, backlog=BACKLOG)
+            return await loop.create_unix_server(connection, sock=sock, backlog=BACKLOG)
+        return await loop.create_server(connection, sock=sock, backlog=BACKLOG)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request; the door between the HTTP server and the routes."""
@@ -115,7 +121,9 @@ class ApiServer:
             gate = Gate.of(request)
             gate.begin(request)
             answer, common = await self._decide(request, gate)
-            return Sent(await self._write(request, gate, answer, common))
+            keep = await self._write(request, gate, answer, common)
+            gate.finish(keep)
+            return Sent(keep)
         except ConnectionError:
             log.debug("%s %s: the client left", request.method, request.raw_path)
             return Sent(keep_alive=False)
@@ -160,7 +168,10 @@ class ApiServer:
             if entry.route.polls:
                 self._poll(gate)
             form = await self._form(request)
-            call = Call(request, self._services, params, version, Query(form + query), self._common)
+            asked = Query(form + query)
+            if not entry.route.lenient:
+                asked.check()
+            call = Call(request, self._services, params, version, asked, self._common)
             return await entry.route.call(call)
         except EngineError as error:
             log.debug("%s %s: %s", request.method, request.raw_path, error)
@@ -189,14 +200,17 @@ class ApiServer:
         """Write the answer; returns whether the connection stays open."""
         keep = request.keep_alive and request.version.minor >= 1
         if isinstance(answer, Hijack):
-            return await self._hijack(request, gate, answer)
+            fd, early = gate.take()
+            # From here on a failure is nothing that HTTP could carry.
+            await answer.session.hand_over(fd, early, answer.head)
+            return False
         if isinstance(answer, Raw):
             await self._writer.raw(request, answer)
             return False
         if isinstance(answer, Stream):
             await self._stream(request, answer, common, keep)
-            return gate.finish() and keep
-        keep = keep and gate.finish()
+            return keep and gate.reusable
+        keep = keep and gate.reusable
         await self._writer.whole(request, answer, common, keep)
         return keep
 
@@ -206,14 +220,3 @@ class ApiServer:
         finally:
             if stream.cleanup is not None:
                 stream.cleanup()
-
-    async def _hijack(self, request: web.BaseRequest, gate: Gate, answer: Hijack) -> bool:
-        """Give the socket away. From here on a failure is nothing that HTTP could carry."""
-        try:
-            fd, early = gate.take()
-        except ValueError:
-            error = hijack.missing(request.path)
-            await self._writer.whole(request, error_reply(error), self._common, keep=False)
-            return False
-        await answer.session.hand_over(fd, early, answer.head)
-        return False

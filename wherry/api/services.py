@@ -120,12 +120,12 @@ class ImageVerbs(Protocol):
         """Yield progress messages; a failure past the first is a message with errorDetail."""
         ...
 
-    async def list(self, every: bool, filters: dict[str, list[str]]) -> Items:
-        """ImageSummary entries in the newest shape."""
+    async def list(self, every: bool, filters: dict[str, list[str]], shared: bool, manifests: bool) -> Items:
+        """ImageSummary entries in the newest shape; on demand with the size of shared layers, and with manifests."""
         ...
 
-    async def inspect(self, ref: str) -> Json:
-        """ImageInspect in the newest shape."""
+    async def inspect(self, ref: str, manifests: bool) -> Json:
+        """ImageInspect in the newest shape; on demand with manifests."""
         ...
 
     async def tag(self, ref: str, repo: str, tag: str) -> None:
@@ -144,8 +144,8 @@ class NetworkVerbs(Protocol):
         """Network entries without attachments."""
         ...
 
-    def inspect(self, ref: str) -> Json:
-        """One Network with its containers."""
+    def inspect(self, ref: str, scope: str) -> Json:
+        """One Network of that scope, or of any, with its containers."""
         ...
 
 

@@ -27,6 +27,7 @@ from wherry.model.container import (
 )
 
 Json = dict[str, Any]
+Filters = dict[str, list[str]]
 
 _IMAGE_CONFIG_ALWAYS: Mapping[str, Any] = {
     "Cmd": None,
@@ -126,6 +127,28 @@ def lift_exec_start(request: ExecStart, version: Version) -> ExecStart:
     return request if version >= (1, 42) and request.tty else replace(request, console_size=None)
 
 
+def lift_image_filters(filters: Filters, old: str, version: Version) -> Filters:
+    """Return the image list's filters; older clients may have sent a reference in a parameter of its own."""
+    if not old or version >= (1, 41):
+        return filters
+    return filters | {"reference": [*filters.get("reference", ()), old]}
+
+
+def lift_shared_size(wanted: bool, version: Version) -> bool:
+    """Say whether the image list tells the size of shared layers, which older clients do not mean."""
+    return wanted and version >= (1, 42)
+
+
+def lift_list_manifests(wanted: bool, version: Version) -> bool:
+    """Say whether the image list tells manifests."""
+    return wanted and version >= (1, 47)
+
+
+def lift_inspect_manifests(wanted: bool, version: Version) -> bool:
+    """Say whether an image's inspect answer tells manifests."""
+    return wanted and version >= (1, 48)
+
+
 def cut_container(body: Json, version: Version) -> Json:
     """Return an inspect answer as that version shows it."""
     if version < (1, 48):
@@ -182,8 +205,6 @@ def cut_image(body: Json, version: Version) -> Json:
     body = body | {"Config": config}
     if version < (1, 48):
         body = _without(body, "Descriptor")
-    if version < (1, 45):
-        body = {"Container": "", "ContainerConfig": None} | body
     if version < (1, 44):
         body = {"Created": NEVER} | body | {"VirtualSize": body["Size"]}
     return body
@@ -202,7 +223,7 @@ def cut_info(body: Json, version: Version) -> Json:
 
 def _plain_security(body: Json) -> Json:
     names = [option.partition(",")[0].removeprefix("name=") for option in body.get("SecurityOptions") or ()]
-    return body | {"SecurityOptions": names, "ExecutionDriver": "<not supported>"}
+    return body | {"SecurityOptions": names}
 
 
 def _plain_runtimes(body: Json) -> Json:
@@ -227,7 +248,6 @@ def _bridge_netfilter(body: Json) -> Json:
 _INFO_SINCE: tuple[tuple[Version, tuple[str, ...]], ...] = (
     ((1, 46), ("Containerd",)),
     ((1, 49), ("FirewallBackend",)),
-    ((1, 50), ("DiscoveredDevices",)),
 )
 _INFO_UNTIL: tuple[tuple[Version, Callable[[Json], Json]], ...] = (
     ((1, 25), _plain_security),

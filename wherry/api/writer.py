@@ -23,27 +23,6 @@ _STATUS_LINES = {
 }
 
 
-class Sent(web.StreamResponse):
-    """What the HTTP server is given when an answer is on its way already: it only learns whether to go on."""
-
-    def __init__(self, keep_alive: bool) -> None:
-        """Say whether the connection stays open."""
-        super().__init__()
-        self._again = keep_alive
-
-    @property
-    def keep_alive(self) -> bool:
-        """Whether the connection stays open."""
-        return self._again
-
-    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        """Write nothing: the head is out."""
-        return None
-
-    async def write_eof(self, data: bytes = b"") -> None:
-        """Write nothing: the body is out."""
-
-
 class Writer:
     """Writes answers to requests; knows the time for their `Date`."""
 
@@ -60,7 +39,7 @@ class Writer:
         if reply.status not in BODILESS:
             parts.append(b"Content-Length: %d\r\n" % len(reply.body))
         parts.append(b"\r\n" if keep else b"Connection: close\r\n\r\n")
-        if reply.status not in BODILESS:
+        if reply.status not in BODILESS and request.method != "HEAD":
             parts.append(reply.body)
         await request.writer.write(b"".join(parts))
 

@@ -10,7 +10,7 @@ from wherry.base.errors import InvalidParameter
 def parse(text: str) -> dict[str, list[str]]:
     """Return key to values of `{"label":{"a=b":true}}` or the older `{"label":["a=b"]}`; empty text means none.
 
-    InvalidParameter `invalid filter` for anything else, and for a mix of the two forms.
+    null is nothing, wherever it stands. InvalidParameter `invalid filter` for anything else, and for a mix of both.
     """
     if not text:
         return {}
@@ -18,14 +18,18 @@ def parse(text: str) -> dict[str, list[str]]:
         found = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeEncodeError) as error:
         raise InvalidParameter("invalid filter") from error
-    if not isinstance(found, dict) or len({type(values) for values in found.values()}) > 1:
+    if found is None:
+        return {}
+    if not isinstance(found, dict) or len({type(values) for values in found.values() if values is not None}) > 1:
         raise InvalidParameter("invalid filter")
     return {key: _values(values) for key, values in found.items()}
 
 
 def _values(values: Any) -> list[str]:
-    if isinstance(values, dict) and all(isinstance(flag, bool) for flag in values.values()):
+    if values is None:
+        return []
+    if isinstance(values, dict) and all(isinstance(flag, bool | None) for flag in values.values()):
         return [value for value, wanted in values.items() if wanted]
-    if isinstance(values, list) and all(isinstance(value, str) for value in values):
-        return values
+    if isinstance(values, list) and all(isinstance(value, str | None) for value in values):
+        return [value or "" for value in values]
     raise InvalidParameter("invalid filter")

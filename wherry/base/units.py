@@ -25,7 +25,7 @@ _LONG = (
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(?:([kmgtp]?)(?:i?b)?)", re.IGNORECASE)
 _SIZE_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 
-_SECONDS_MAX = 2**63 // SECOND - 1
+_SECONDS = range(-(2**63), 2**63)
 
 
 def format_time(at_ns: int) -> str:
@@ -45,7 +45,7 @@ def parse_timestamp(text: str) -> int:
     """
     seconds, _, fraction = text.partition(".")
     whole = _parse_part(text, "seconds", seconds, signed=True)
-    if abs(whole) > _SECONDS_MAX:
+    if whole not in _SECONDS:
         raise InvalidParameter(f'invalid timestamp "{text}": invalid seconds "{seconds}": value out of range')
     if not fraction:
         return whole * SECOND

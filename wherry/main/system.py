@@ -15,6 +15,8 @@ from wherry.base.version import API_VERSION, BUILD_TIME, ENGINE_VERSION, GIT_COM
 from wherry.host.facts import HostFacts, forwards_ipv4, open_descriptors
 from wherry.main.config import Config
 from wherry.main.programs import FEATURES, Program, Programs, read_programs
+from wherry.runtimes.registry import DEFAULT
+from wherry.runtimes.runc import SHIM
 from wherry.state.record import Phase, Record
 
 Json = dict[str, Any]
@@ -57,9 +59,9 @@ class Sources:
     """Version and revision; raises a kind when containerd does not answer."""
     containerd_address: Callable[[], str]
     count_event_readers: Callable[[], int]
-    runtimes: Mapping[str, str] = field(default_factory=lambda: {"runc": "runc"})
+    runtimes: Mapping[str, str] = field(default_factory=lambda: {DEFAULT: "runc", SHIM: "runc"})
     """Names that HostConfig.Runtime may be, with the program of each."""
-    default_runtime: str = "runc"
+    default_runtime: str = DEFAULT
     snapshotter: str = "overlayfs"
     programs: Callable[[str], Programs] = read_programs
     """Blocking; asked once, at the first need."""
@@ -83,7 +85,6 @@ class System:
             "ApiVersion": API_VERSION,
             "Arch": host.architecture,
             "BuildTime": BUILD_TIME,
-            "Experimental": str(self.experimental).lower(),
             "GitCommit": GIT_COMMIT,
             "GoVersion": f"python{platform.python_version()}",
             "KernelVersion": host.kernel,
@@ -95,9 +96,13 @@ class System:
             "Platform": {"Name": PLATFORM},
             "Version": ENGINE_VERSION,
             **engine,
-            "Experimental": self.experimental,
+            **({"Experimental": True} if self.experimental else {}),
             "Components": [
-                {"Name": "Engine", "Version": ENGINE_VERSION, "Details": engine},
+                {
+                    "Name": "Engine",
+                    "Version": ENGINE_VERSION,
+                    "Details": engine | {"Experimental": str(self.experimental).lower()},
+                },
                 *(_component(program) for program in others if program.version),
             ],
         }
@@ -137,7 +142,6 @@ class System:
             "ExperimentalBuild": config.experimental,
             "LiveRestoreEnabled": config.live_restore,
             "Debug": config.debug,
-            "ProductLicense": "",
             "Isolation": "",
             "Swarm": SWARM,
         }
@@ -187,7 +191,6 @@ class System:
             "InitBinary": "docker-init",
             "FirewallBackend": {"Driver": "nftables" if config.iptables else "none"},
             "GenericResources": None,
-            "DiscoveredDevices": [],
             "CDISpecDirs": [],
             "HttpProxy": mask_credentials(_variable(environ, "HTTP_PROXY")),
             "HttpsProxy": mask_credentials(_variable(environ, "HTTPS_PROXY")),
@@ -195,11 +198,10 @@ class System:
         }
 
     def _runtimes(self, programs: Programs) -> Json:
+        """Return each with the features of its program where that is the default runtime's."""
+        asked = self._from.runtimes[self._from.default_runtime]
         status = {"status": {FEATURES: programs.runtime_features}} if programs.runtime_features else {}
-        return {
-            name: {"path": path, **(status if name == self._from.default_runtime else {})}
-            for name, path in self._from.runtimes.items()
-        }
+        return {name: {"path": path, **(status if path == asked else {})} for name, path in self._from.runtimes.items()}
 
     async def _ask_programs(self) -> Programs:
         if self._programs is None:
@@ -216,9 +218,10 @@ class System:
 
 
 def security_options(host: HostFacts) -> list[str]:
-    """Return what containers are confined by, in Docker's order; only what this engine applies."""
+    """Return what containers are confined by unless they ask for less, in Docker's order; only what is applied."""
     options = ["name=seccomp,profile=builtin"] if host.seccomp else []
-    return options + (["name=cgroupns"] if host.cgroup_namespaces else [])
+    private = host.cgroup_namespaces and host.cgroups.version == 2
+    return options + (["name=cgroupns"] if private else [])
 
 
 def warnings(host: HostFacts, forwarding: bool) -> list[str]:

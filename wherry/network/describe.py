@@ -13,14 +13,16 @@ Json = dict[str, Any]
 Filters = Mapping[str, list[str]]
 
 KEYS = ("dangling", "driver", "id", "label", "name", "scope", "type")
+SCOPE = "local"
+"""Of every network: none spans hosts."""
 PATTERN_MAX, REPEATS_MAX = 256, 3
 _NESTED = re.compile(r"\)[*+{]|\\[1-9]")
 _REPEAT = re.compile(r"[*+]|\{[0-9]*,[0-9]*\}")
 
 
-def find(ref: str, networks: Iterable[Network]) -> Network:
-    """Find by id, name or unique id prefix; NotFound and InvalidParameter in Docker's words."""
-    known = list(networks)
+def find(ref: str, networks: Iterable[Network], scope: str = "") -> Network:
+    """Find by id, name or unique id prefix among those of a scope; NotFound and InvalidParameter in Docker's words."""
+    known = list(networks) if scope in ("", SCOPE) else []
     exact = [network for network in known if network.ident == ref] or [n for n in known if n.name == ref]
     matches = exact or [network for network in known if ref and network.ident.startswith(ref)]
     if len(matches) > 1:
@@ -65,7 +67,7 @@ def _accepts(network: Network, key: str, values: list[str]) -> bool:
         case "name":
             return any(_found(value, network.name) for value in values)
         case "scope":
-            return "local" in values
+            return SCOPE in values
         case "type":
             return "builtin" in values
         case _:
@@ -92,7 +94,7 @@ def describe(network: Network, options: Mapping[str, str], records: Iterable[Rec
         "Name": network.name,
         "Id": network.ident,
         "Created": format_time(network.created),
-        "Scope": "local",
+        "Scope": SCOPE,
         "Driver": network.driver,
         "EnableIPv4": True,
         "EnableIPv6": False,

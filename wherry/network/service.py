@@ -174,9 +174,12 @@ class Networking:
         found = describe.select(self._networks.values(), filters)
         return [describe.describe(network, DRIVERS[network.driver].options(network), ()) for network in found]
 
-    def inspect(self, ref: str) -> Json:
-        """Describe one network with the containers that run in it; NotFound `network <ref> not found`."""
-        network = describe.find(ref, self._networks.values())
+    def inspect(self, ref: str, scope: str = "") -> Json:
+        """Describe one network with the containers that run in it; NotFound `network <ref> not found`.
+
+        `scope` is the one that it must have, empty for any.
+        """
+        network = describe.find(ref, self._networks.values(), scope)
         return describe.describe(network, DRIVERS[network.driver].options(network), self._records())
 
     def gateway(self) -> str:

@@ -88,7 +88,9 @@ def _routes(endpoints: str, error: EngineError, status: str) -> Iterator[Route]:
     for endpoint in endpoints.split(", "):
         method, template = endpoint.split(" ")
         sinces = [since for start, since in _SINCE.items() if endpoint.startswith(start) or template.startswith(start)]
-        yield Route(method, template, _refuse(error), since=sinces[0] if sinces else "1.24", status=status)
+        yield Route(
+            method, template, _refuse(error), since=sinces[0] if sinces else "1.24", lenient=True, status=status
+        )
 
 
 ROUTES = [

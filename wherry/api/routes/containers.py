@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable
 
 from wherry.api.call import Call
-from wherry.api.decode import EOF, parse
+from wherry.api.decode import EOF
 from wherry.api.reply import JSON, NO_CONTENT, Answer, Reply, Stream, encode, json_reply
 from wherry.api.router import delete, get, post
 from wherry.api.services import Json, ListOptions
@@ -22,7 +22,7 @@ async def create(call: Call) -> Answer:
     call.check_json()
     if call.length == 0:
         raise InvalidParameter(EOF)
-    value = parse(await call.body())
+    value = await call.value()
     if value is None:
         raise InvalidParameter("config cannot be empty in order to create a container")
     request = lift_create(convert(CreateRequest, value), call.version)
@@ -108,7 +108,7 @@ async def resize(call: Call) -> Answer:
 ROUTES = [
     get("/containers/json", call=listing),
     post("/containers/create", call=create),
-    get("/containers/{name:.*}/json", call=inspect),
+    get("/containers/{name:.*}/json", call=inspect, lenient=True),
     post("/containers/{name:.*}/start", call=start),
     post("/containers/{name:.*}/stop", call=stop),
     post("/containers/{name:.*}/kill", call=kill),

@@ -40,6 +40,6 @@ async def resize(call: Call) -> Answer:
 ROUTES = [
     post("/containers/{name:.*}/exec", call=create),
     post("/exec/{id:.*}/start", call=start),
-    get("/exec/{id:.*}/json", call=inspect),
+    get("/exec/{id:.*}/json", call=inspect, lenient=True),
     post("/exec/{id:.*}/resize", call=resize),
 ]

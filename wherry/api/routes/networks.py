@@ -12,7 +12,7 @@ async def listing(call: Call) -> Answer:
 
 async def inspect(call: Call) -> Answer:
     """Describe one network."""
-    return json_reply(call.services.networks.inspect(call.params["id"]))
+    return json_reply(call.services.networks.inspect(call.params["id"], call.query.text("scope")))
 
 
 ROUTES = [

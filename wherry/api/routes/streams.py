@@ -22,6 +22,7 @@ async def attach(call: Call) -> Answer:
         stream=query.flag("stream"),
         detach_keys=query.text("detachKeys"),
     )
+    await call.body()  # nobody reads it, and stdin begins behind it
     try:
         session = call.services.containers.attach(call.params["name"], options)
     except EngineError as error:

@@ -35,8 +35,8 @@ async def info(call: Call) -> Answer:
 
 
 ROUTES = [
-    get("/_ping", call=ping),
-    head("/_ping", call=ping_head),
-    get("/version", call=version),
-    get("/info", call=info),
+    get("/_ping", call=ping, lenient=True),
+    head("/_ping", call=ping_head, lenient=True),
+    get("/version", call=version, lenient=True),
+    get("/info", call=info, lenient=True),
 ]
