@@ -250,8 +250,7 @@ def test_the_mac_of_the_container_moves_to_its_endpoint() -> None:
             "invalid config for network bridge: invalid endpoint settings:\n"
             "* user specified IP address is supported on user defined networks only\n"
             "* network-scoped alias is supported only for containers in user defined networks\n"
-            "* invalid IPv4 address: x\n"
-            "* user specified IP address is supported only when connecting to networks with user configured subnets",
+            "* invalid IPv4 address: x",
         ),
         ({"bridge": EndpointSettings(mac_address="zz")}, "invalid config for network bridge: invalid MAC address zz"),
         (

@@ -98,7 +98,6 @@ class Rollback:
         for name in self.owed:
             error.add_note(f"could not release {name}")
 
-
     async def _undo(self) -> tuple[str, ...]:
         """Release, once no step is under way any more: an effect must not come after its undo."""
         if self._beside:

@@ -92,10 +92,6 @@ def _problems(wish: EndpointSettings) -> list[str]:
     for words, text, version in (("IPv4", addresses.ipv4_address, 4), ("IPv6", addresses.ipv6_address, 6)):
         if text and not _is_address(text, version):
             found.append(f"invalid {words} address: {text}")
-    if addresses.ipv4_address or addresses.ipv6_address:
-        found.append(
-            "user specified IP address is supported only when connecting to networks with user configured subnets"
-        )
     return found
 
 
