@@ -95,6 +95,15 @@ class FakeContainers:
             await self.hold.wait()
         self._note("stop", ref, seconds, signal)
 
+    async def restart(self, ref: str, seconds: int | None, signal: str) -> None:
+        self._note("restart", ref, seconds, signal)
+
+    async def pause(self, ref: str) -> None:
+        self._note("pause", ref)
+
+    async def unpause(self, ref: str) -> None:
+        self._note("unpause", ref)
+
     async def kill(self, ref: str, signal: str) -> None:
         self._note("kill", ref, signal)
 

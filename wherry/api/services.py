@@ -56,6 +56,18 @@ class ContainerVerbs(Protocol):
         """Start; NotModified when it runs."""
         ...
 
+    async def restart(self, ref: str, seconds: int | None, signal: str) -> None:
+        """Stop if it runs, then start."""
+        ...
+
+    async def pause(self, ref: str) -> None:
+        """Freeze a running container."""
+        ...
+
+    async def unpause(self, ref: str) -> None:
+        """Let a paused container run on."""
+        ...
+
     async def stop(self, ref: str, seconds: int | None, signal: str) -> None:
         """Stop with grace; NotModified when it does not run."""
         ...

@@ -19,6 +19,8 @@ ListTasksRequest = message(f"{TASKS}.ListTasksRequest")
 ListTasksResponse = message(f"{TASKS}.ListTasksResponse")
 KillRequest = message(f"{TASKS}.KillRequest")
 ExecProcessRequest = message(f"{TASKS}.ExecProcessRequest")
+PauseTaskRequest = message(f"{TASKS}.PauseTaskRequest")
+ResumeTaskRequest = message(f"{TASKS}.ResumeTaskRequest")
 ResizePtyRequest = message(f"{TASKS}.ResizePtyRequest")
 CloseIORequest = message(f"{TASKS}.CloseIORequest")
 ListPidsResponse = message(f"{TASKS}.ListPidsResponse")
@@ -134,6 +136,15 @@ class Tasks:
         """Close the shim's end of stdin, so that the process reads its end; only after start."""
         request = CloseIORequest(container_id=id, exec_id=exec_id, stdin=True)
         await self._channel.call(f"{SERVICE}/CloseIO", request, Empty)
+
+    async def pause(self, id: str) -> None:
+        """Freeze every process of a container."""
+        await self._channel.call(f"{SERVICE}/Pause", PauseTaskRequest(container_id=id), Empty, deadline=LAUNCH_DEADLINE)
+
+    async def resume(self, id: str) -> None:
+        """Let them run on."""
+        request = ResumeTaskRequest(container_id=id)
+        await self._channel.call(f"{SERVICE}/Resume", request, Empty, deadline=LAUNCH_DEADLINE)
 
     async def get(self, id: str, exec_id: str = "") -> TaskState:
         """Return a task's state; NotFound."""

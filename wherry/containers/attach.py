@@ -96,6 +96,10 @@ class Attach:
         """Check now: bad detach keys, unknown container, one marked for removal."""
         parse_keys(options.detach_keys)
         rec = self._store.get(ref)
+        if rec.phase is Phase.PAUSED:
+            raise Conflict(f"container {ref} is paused, unpause the container before attach")
+        if rec.phase is Phase.RESTARTING:
+            raise Conflict(f"container {ref} is restarting, wait until the container is running")
         if rec.phase in (Phase.REMOVING, Phase.DEAD):
             raise Conflict(f"container {ref} is marked for removal and cannot be attached to")
         return AttachSession(rec, options, self._hub, self._logs, self._news)

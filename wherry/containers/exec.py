@@ -207,6 +207,10 @@ class Exec:
 
     def _running(self, ref: str) -> Record:
         rec = self._store.get(ref)
+        if rec.phase is Phase.PAUSED:
+            raise Conflict(f"Container {ref} is paused, unpause the container before exec")
+        if rec.phase is Phase.RESTARTING:
+            raise Conflict(f"Container {rec.id} is restarting, wait until the container is running")
         if rec.phase is not Phase.RUNNING:
             raise Conflict(f"container {rec.id} is not running")
         return rec

@@ -8,13 +8,14 @@ from wherry.base.errors import DeadlineExceeded, EngineError, NotFound, Unavaila
 from wherry.base.tasks import Supervisor, finish
 from wherry.containerd.tasks import Exit
 from wherry.containers.news import News
+from wherry.containers.policy import Restarts
 from wherry.containers.remove import Remove
 from wherry.containers.rollback import leftovers, release_all
 from wherry.containers.steps.all import Steps
 from wherry.containers.waiters import Moment, Outcome, Waiters
 from wherry.runtimes.shim import Shim
 from wherry.state.machine import Verb
-from wherry.state.record import Phase, Record
+from wherry.state.record import Record
 from wherry.state.store import Store
 
 log = logging.getLogger("wherry.exits")
@@ -39,8 +40,10 @@ class Exits:
         news: News,
         remove: Remove,
         supervisor: Supervisor,
+        restarts: Restarts,
     ) -> None:
-        """Take the records, the tier, the steps to release, and who is told."""
+        """Take the records, the tier, the steps to release, who is told, and the policies."""
+        self._restarts = restarts
         self._store = store
         self._shim = shim
         self._steps = steps
@@ -57,15 +60,19 @@ class Exits:
         """Settle the end of a run: release, store, tell, wake, and remove if asked; an older run's end is nothing."""
         try:
             async with self._store.exclusive(ident) as slot:
-                if slot.rec.phase is not Phase.RUNNING or slot.rec.generation != generation:
+                if not slot.rec.alive or slot.rec.generation != generation:
                     return
                 owed = await finish(release_all(self._steps.all, slot.rec))
                 at = exit.at_ns or time.time_ns()
-                rec = await slot.move(Verb.EXIT, exit_code=exit.status, finished_at=at, **leftovers(owed))
+                pause = self._restarts.pause(slot.rec, exit.status, at)
+                verb = Verb.EXIT if pause is None else Verb.BACKOFF
+                rec = await slot.move(verb, exit_code=exit.status, finished_at=at, **leftovers(owed))
                 lived = str(max(0, at - rec.started_at) // 1_000_000_000)
                 self._news.container(rec, "die", exitCode=str(rec.exit_code), execDuration=lived)
                 self._waiters.wake(ident, Moment.EXIT, Outcome(rec.exit_code))
-                if rec.host_config.auto_remove:
+                if pause is not None:
+                    self._restarts.schedule(rec, pause)
+                elif rec.host_config.auto_remove and not self._restarts.keeps(ident):
                     await self._remove.under(slot, volumes=True)
         except NotFound:
             log.debug("container %s was removed before its exit was settled", ident)

@@ -13,7 +13,7 @@ from wherry.containers.execs import Execs
 from wherry.containers.layout import Layout
 from wherry.containers.render import Json, mounts, networks, ports, state
 from wherry.model.container import HostConfig
-from wherry.state.record import Phase, Record
+from wherry.state.record import Record
 from wherry.state.store import Store
 
 Sizes = Callable[[Record], Awaitable[tuple[int, int]]]
@@ -133,7 +133,7 @@ def network_settings(rec: Record) -> Json:
     """Return NetworkSettings, with the endpoint of `bridge` once more at the top for clients before 1.52."""
     found = networks(rec)
     bridge = found.get("bridge", {})
-    running = rec.phase is Phase.RUNNING
+    running = rec.alive
     return {
         "Bridge": "",
         "SandboxID": rec.sandbox_id if running else "",

@@ -6,6 +6,8 @@ import signal as signals
 from wherry.base.errors import Conflict, DeadlineExceeded, EngineError, InvalidParameter, NotFound
 from wherry.base.signals import parse_signal
 from wherry.containers.news import News
+from wherry.containers.pause import Pause
+from wherry.containers.policy import Restarts
 from wherry.containers.waiters import Moment, Waiters
 from wherry.runtimes.shim import Shim
 from wherry.state.record import Phase, Record
@@ -15,11 +17,20 @@ KILL_SECONDS = 12.0
 """How long the exit of a killed container may take to be settled."""
 
 
+def stop_signal(rec: Record) -> int:
+    """Return the number of the container's stop signal, SIGTERM when it names none."""
+    return parse_signal(rec.config.stop_signal) if rec.config.stop_signal else signals.SIGTERM
+
+
 class Kill:
     """Sends signals to the first process of a container."""
 
-    def __init__(self, store: Store, shim: Shim, waiters: Waiters, news: News) -> None:
-        """Take the records, the tier, and who is told."""
+    def __init__(
+        self, store: Store, shim: Shim, waiters: Waiters, news: News, restarts: Restarts, pause: Pause
+    ) -> None:
+        """Take the records, the tier, who is told, and what a signal has a say in: restarts and frozen processes."""
+        self._restarts = restarts
+        self._pause = pause
         self._store = store
         self._shim = shim
         self._waiters = waiters
@@ -32,28 +43,43 @@ class Kill:
             if number > signals.SIGRTMAX:
                 raise InvalidParameter(f"the linux daemon does not support signal {number}")
             rec = self._store.get(ref)
-            if rec.phase is not Phase.RUNNING:
+            if not rec.alive and rec.phase is not Phase.RESTARTING:
                 raise Conflict(f"container {rec.id} is not running")
-            if number == signals.SIGKILL:
+            if number == signals.SIGKILL or rec.phase is Phase.RESTARTING:
                 await self.hard(rec)
             else:
                 await self.send(rec, number)
         except EngineError as error:
             raise type(error)(f"cannot kill container: {ref}: {error}") from error
 
-    async def send(self, rec: Record, number: int) -> None:
-        """Deliver a signal; a process that is gone already is a success."""
+    async def send(self, rec: Record, number: int, by_hand: bool = True) -> None:
+        """Deliver a signal; a process that is gone already is a success.
+
+        One that means the end calls off restarts and thaws a frozen container; `by_hand` is kept in the record.
+        """
+        ends = number in (signals.SIGKILL, stop_signal(rec)) or not rec.config.stop_signal
+        if ends:
+            await self._restarts.call_off(rec.id)
+        if by_hand:
+            async with self._store.exclusive(rec.id) as slot:
+                if slot.rec.alive:
+                    await slot.save(manually_stopped=True)
         try:
             await self._shim.kill(rec.id, number)
         except NotFound:
             return
+        if ends:
+            await self._pause.thaw(rec.id)
         self._news.container(rec, "kill", signal=str(number))
 
-    async def hard(self, rec: Record) -> None:
+    async def hard(self, rec: Record, by_hand: bool = True) -> None:
         """SIGKILL and wait until the exit is settled; DeadlineExceeded when it is not in time."""
+        if rec.phase is Phase.RESTARTING:
+            await self._restarts.call_off(rec.id)
+            return
         exited = self._waiters.join(rec.id, Moment.EXIT)
         try:
-            await self.send(rec, signals.SIGKILL)
+            await self.send(rec, signals.SIGKILL, by_hand)
             async with asyncio.timeout(KILL_SECONDS):
                 await exited
         except TimeoutError as error:

@@ -52,7 +52,7 @@ class Listing:
         found = [
             rec
             for rec in sorted(self._store.all(), key=lambda rec: rec.created, reverse=True)
-            if (everything or rec.phase is Phase.RUNNING) and all(accept(rec) for accept in accepts)
+            if (everything or rec.alive or rec.phase is Phase.RESTARTING) and all(accept(rec) for accept in accepts)
         ]
         return await self._summarise(found[: options.limit] if options.limit > 0 else found, options.size)
 
@@ -163,7 +163,7 @@ def _exited(values: list[str], *_: Any) -> Accepts:
                 f"invalid filter 'exited={value}': strconv.Atoi: parsing \"{value}\": invalid syntax"
             )
     codes = {int(value) for value in values}
-    return lambda rec: rec.phase is not Phase.RUNNING and rec.started_at != 0 and rec.exit_code in codes
+    return lambda rec: not rec.alive and rec.started_at != 0 and rec.exit_code in codes
 
 
 def _before(values: list[str], store: Store, _: Mapping[str, str]) -> Accepts:

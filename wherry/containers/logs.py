@@ -54,7 +54,7 @@ class Logs:
             raise Conflict("can not get logs from container which is dead or marked for removal")
         if rec.host_config.log_config.type == "none":
             raise Unimplemented("configured logging driver does not support reading")
-        follow = options.follow and rec.phase is Phase.RUNNING
+        follow = options.follow and rec.alive
         exit = self._waiters.join(rec.id, Moment.EXIT) if follow else None
         query = LogQuery(
             stdout=options.stdout,

@@ -11,7 +11,6 @@ from wherry.containers.execs import Execs
 from wherry.containers.news import News
 from wherry.containers.steps.stdio import Streams
 from wherry.runtimes.shim import Shim
-from wherry.state.record import Phase
 from wherry.state.store import Store
 from wherry.streams.keepers import Keeper, Notice
 
@@ -66,7 +65,7 @@ class Notices:
             await self._processes.close_stdin(self._execs.get(exec_id))
         else:
             async with self._store.exclusive(keeper.id) as slot:
-                if slot.rec.phase is not Phase.RUNNING or slot.rec.generation != keeper.generation:
+                if not slot.rec.alive or slot.rec.generation != keeper.generation:
                     return
                 await self._shim.close_stdin(keeper.id, "")
         await keeper.stdin_closed(exec_id)
@@ -74,7 +73,7 @@ class Notices:
     async def _replace(self, keeper: Keeper) -> None:
         try:
             async with self._store.exclusive(keeper.id) as slot:
-                if slot.rec.phase is Phase.RUNNING and slot.rec.generation == keeper.generation:
+                if slot.rec.alive and slot.rec.generation == keeper.generation:
                     await self._streams.replace(slot.rec)
         except NotFound:
             log.debug("container %s is gone with its keeper", keeper.id)

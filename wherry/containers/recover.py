@@ -12,10 +12,12 @@ from wherry.base.errors import EngineError
 from wherry.containerd.tasks import Exit, TaskState
 from wherry.containers.exits import UNKNOWN_STATUS, Exits
 from wherry.containers.hub import Hub
+from wherry.containers.kill import stop_signal
+from wherry.containers.policy import Restarts, wants_restart
 from wherry.containers.remove import Remove
 from wherry.containers.rollback import leftovers, release_all
 from wherry.containers.steps.all import Steps
-from wherry.containers.stop import Stop, grace, stop_signal
+from wherry.containers.stop import Stop, grace
 from wherry.containers.sweep import Sweep
 from wherry.runtimes.shim import Shim
 from wherry.state.machine import Verb
@@ -42,8 +44,10 @@ class Recover:
         stop: Stop,
         remove: Remove,
         sweep: Sweep,
+        restarts: Restarts,
     ) -> None:
-        """Take the records, the system's side of a container, and the verbs that settle it."""
+        """Take the records, the system's side of a container, the verbs that settle it, and the policies."""
+        self._restarts = restarts
         self._store = store
         self._shim = shim
         self._steps = steps
@@ -58,6 +62,11 @@ class Recover:
         """Settle every record, then sweep; a record that cannot be settled is logged and stays as it is."""
         await asyncio.gather(*(self._settle_or_say(rec, live_restore) for rec in self._store.all()))
         await self._sweep()
+        for rec in self._store.all():
+            ended = rec.phase is Phase.EXITED and wants_restart(rec, rec.exit_code)
+            if rec.started_before and (ended or rec.phase is Phase.RESTARTING):
+                self._restarts.schedule(rec, 0.0)
+        self._restarts.open()
 
     async def _settle_or_say(self, rec: Record, live_restore: bool) -> None:
         try:
@@ -66,7 +75,7 @@ class Recover:
             log.error("container %s: not settled at boot: %s", rec.id, error)
 
     async def _settle(self, rec: Record, live_restore: bool) -> None:
-        if rec.phase is Phase.RUNNING:
+        if rec.alive:
             await self._running(rec, live_restore)
             return
         async with self._store.exclusive(rec.id) as slot:
@@ -89,12 +98,19 @@ class Recover:
         if task is None or task.status in ("stopped", "created"):
             await self._exits.ended(rec.id, rec.generation, _exit(task))
             return
+        await self._align(rec, Phase.PAUSED if task.status == "paused" else Phase.RUNNING)
         keeper = await self._keepers.adopt(rec.id, rec.generation)
         if keeper is not None:
             await self._hub.enter(rec.id, keeper)
         self._exits.watch(rec)
         if not live_restore:
-            await self._stop.stop(rec, stop_signal(rec), grace(rec, None))
+            await self._stop.stop(rec, stop_signal(rec), grace(rec, None), by_hand=False)
+
+    async def _align(self, rec: Record, phase: Phase) -> None:
+        """A pause or its end may have been cut between the effect and the record."""
+        if rec.phase is not phase:
+            async with self._store.exclusive(rec.id) as slot:
+                await slot.move(Verb.PAUSE if phase is Phase.PAUSED else Verb.UNPAUSE)
 
 
 def _exit(task: TaskState | None) -> Exit:

@@ -9,6 +9,7 @@ from wherry.containerd.snapshots import Snapshots
 from wherry.containers.kill import Kill
 from wherry.containers.layout import Layout
 from wherry.containers.news import News
+from wherry.containers.policy import Restarts
 from wherry.containers.rollback import leftovers, release_all
 from wherry.containers.steps.all import Steps
 from wherry.containers.waiters import Moment, Outcome, Waiters
@@ -36,8 +37,10 @@ class Remove:
         kill: Kill,
         waiters: Waiters,
         news: News,
+        restarts: Restarts,
     ) -> None:
-        """Take the records, all that a container may own, and who is told."""
+        """Take the records, all that a container may own, who is told, and what is known of its restarts."""
+        self._restarts = restarts
         self._store = store
         self._steps = steps
         self._snapshots = snapshots
@@ -72,6 +75,7 @@ class Remove:
             await slot.move(Verb.STUCK, error=text)
             self._waiters.wake(rec.id, Moment.REMOVED, Outcome(rec.exit_code, text))
             raise System(text) from error
+        self._restarts.forget(rec.id)
         self._news.container(rec, "destroy")
         for moment in (Moment.EXIT, Moment.REMOVED):
             self._waiters.wake(rec.id, moment, Outcome(rec.exit_code))
@@ -79,7 +83,7 @@ class Remove:
     async def _end_by_force(self, ref: str, ident: str) -> None:
         async with self._store.exclusive(ident) as slot:  # a start in flight ends first
             rec = slot.rec
-        if rec.phase is not Phase.RUNNING:
+        if not rec.alive and rec.phase is not Phase.RESTARTING:
             return
         try:
             await self._kill.hard(rec)

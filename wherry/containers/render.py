@@ -32,6 +32,10 @@ def status_text(rec: Record, now_ns: int) -> str:
     match _shown(rec):
         case Phase.RUNNING:
             return f"Up {human_duration(now_ns - rec.started_at)}"
+        case Phase.PAUSED:
+            return f"Up {human_duration(now_ns - rec.started_at)} (Paused)"
+        case Phase.RESTARTING:
+            return f"Restarting ({rec.exit_code}) {human_duration(now_ns - rec.finished_at)} ago"
         case Phase.REMOVING:
             return "Removal In Progress"
         case Phase.DEAD:
@@ -45,15 +49,15 @@ def status_text(rec: Record, now_ns: int) -> str:
 
 def state(rec: Record) -> Json:
     """Return the State of inspect."""
-    running = rec.phase is Phase.RUNNING
+    restarting = _shown(rec) is Phase.RESTARTING
     return {
         "Status": status(rec),
-        "Running": running,
-        "Paused": False,
-        "Restarting": False,
+        "Running": rec.alive or restarting,
+        "Paused": rec.phase is Phase.PAUSED,
+        "Restarting": restarting,
         "OOMKilled": rec.oom_killed,
         "Dead": rec.phase is Phase.DEAD,
-        "Pid": rec.pid if running else 0,
+        "Pid": rec.pid if rec.alive else 0,
         "ExitCode": rec.exit_code,
         "Error": rec.error,
         "StartedAt": format_time(rec.started_at),
@@ -93,7 +97,7 @@ def _network(rec: Record, name: str, endpoint: Endpoint | None) -> Json:
 
 def ports(rec: Record) -> dict[str, Any]:
     """Return inspect's Ports: while it runs in a bridge network every exposed port, null because none is published."""
-    bridged = rec.phase is Phase.RUNNING and any(endpoint.driver == "bridge" for endpoint in rec.endpoints)
+    bridged = rec.alive and any(endpoint.driver == "bridge" for endpoint in rec.endpoints)
     return dict.fromkeys(sorted(rec.config.exposed_ports or ())) if bridged else {}
 
 

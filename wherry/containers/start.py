@@ -6,6 +6,7 @@ was begun, latest first, before the failure is stored and raised.
 
 import logging
 import time
+from typing import Any
 
 from wherry.base.errors import System
 from wherry.base.ids import new_id
@@ -15,6 +16,7 @@ from wherry.containers.failure import exit_code
 from wherry.containers.hub import Hub
 from wherry.containers.layout import Layout
 from wherry.containers.news import News
+from wherry.containers.policy import Restarts
 from wherry.containers.remove import Remove
 from wherry.containers.rollback import Rollback, leftovers, release_all
 from wherry.containers.steps.all import Steps
@@ -30,9 +32,18 @@ class Start:
     """The verb; its caller runs it in a task of its own, so that a client that hangs up does not cut it."""
 
     def __init__(
-        self, store: Store, steps: Steps, layout: Layout, exits: Exits, hub: Hub, news: News, remove: Remove
+        self,
+        store: Store,
+        steps: Steps,
+        layout: Layout,
+        exits: Exits,
+        hub: Hub,
+        news: News,
+        remove: Remove,
+        restarts: Restarts,
     ) -> None:
-        """Take the records, the steps, the paths, who watches for the exit, the clients, and who tells the world."""
+        """Take the records, the steps, the paths, who watches for the exit, the clients, who is told, the policies."""
+        self._restarts = restarts
         self._layout = layout
         self._store = store
         self._steps = steps
@@ -45,19 +56,31 @@ class Start:
         """Start; NotModified and Conflict are born before the first move, everything after it is a failed start."""
         async with self._store.exclusive(ident) as slot:
             check(slot.rec, Verb.START)
-            await self._pay(slot)
-            step = Rollback(slot, self._store.faults)
-            try:
-                await slot.move(Verb.START, **self._sandbox(slot.rec))
-                async with step:
-                    await self._run(slot, step)
-            except BaseException as error:
-                await finish(self._failed(slot, step, error))
-                raise
-            self._exits.watch(slot.rec)
-            self._news.container(slot.rec, "start")
+            self._restarts.forget(ident)
+            await self._start(slot, Verb.START, {"manually_stopped": False, "restart_count": 0})
 
-    async def _run(self, slot: Slot, step: Rollback) -> None:
+    async def again(self, ident: str) -> None:
+        """Start by policy: one whose back-off is over, or, at boot, one that has ended; else nothing."""
+        async with self._store.exclusive(ident) as slot:
+            if slot.rec.phase is Phase.RESTARTING:
+                await self._start(slot, Verb.AGAIN, {})
+            elif slot.rec.phase is Phase.EXITED:
+                await self._start(slot, Verb.START, {})
+
+    async def _start(self, slot: Slot, verb: Verb, facts: dict[str, Any]) -> None:
+        await self._pay(slot)
+        step = Rollback(slot, self._store.faults)
+        try:
+            await slot.move(verb, **self._sandbox(slot.rec))
+            async with step:
+                await self._run(slot, step, facts)
+        except BaseException as error:
+            await finish(self._failed(slot, step, error))
+            raise
+        self._exits.watch(slot.rec)
+        self._news.container(slot.rec, "start")
+
+    async def _run(self, slot: Slot, step: Rollback, facts: dict[str, Any]) -> None:
         s = self._steps
         netns = step.begin(s.netns)  # pinned before any process exists
         stdio = step.begin(s.stdio)  # keeper, fifos, log, waiting clients
@@ -69,7 +92,7 @@ class Start:
         began = time.time_ns()
         pid = await step.do(s.task, spec, await stdio)  # created, not yet running
         await step.do(s.run, pid)  # the user's process lives from here
-        await slot.move(Verb.STARTED, pid=pid, started_at=began)  # inside: a failed write rolls back too
+        await slot.move(Verb.STARTED, pid=pid, started_at=began, **facts)  # inside: a failed write rolls back too
         log.debug("start %s: %s", slot.rec.id, ", ".join(f"{k} {v * 1e3:.1f} ms" for k, v in step.spent.items()))
 
     def _sandbox(self, rec: Record) -> dict[str, str]:

@@ -5,8 +5,9 @@ import signal
 
 from wherry.base.errors import EngineError, NotModified
 from wherry.base.signals import parse_signal
-from wherry.containers.kill import Kill
+from wherry.containers.kill import Kill, stop_signal
 from wherry.containers.news import News
+from wherry.containers.policy import Restarts
 from wherry.containers.waiters import Moment, Outcome, Waiters
 from wherry.state.record import Phase, Record
 from wherry.state.store import Store
@@ -17,8 +18,9 @@ GRACE_SECONDS = 10
 class Stop:
     """The verb, and the stop of a record that shutdown and boot use."""
 
-    def __init__(self, store: Store, kill: Kill, waiters: Waiters, news: News) -> None:
-        """Take the records, the sender of signals, and who is told."""
+    def __init__(self, store: Store, kill: Kill, waiters: Waiters, news: News, restarts: Restarts) -> None:
+        """Take the records, the sender of signals, who is told, and the restarts that a stop calls off."""
+        self._restarts = restarts
         self._store = store
         self._kill = kill
         self._waiters = waiters
@@ -27,7 +29,10 @@ class Stop:
     async def __call__(self, ref: str, seconds: int | None, wanted: str) -> None:
         """Stop with grace; NotModified when it does not run."""
         rec = self._store.get(ref)
-        if rec.phase is not Phase.RUNNING:
+        if rec.phase is Phase.RESTARTING:
+            await self._restarts.call_off(rec.id)
+            return
+        if not rec.alive:
             raise NotModified("container is already stopped")
         try:
             number = parse_signal(wanted) if wanted else stop_signal(rec)
@@ -35,14 +40,17 @@ class Stop:
         except EngineError as error:
             raise type(error)(f"cannot stop container: {ref}: {error}") from error
 
-    async def stop(self, rec: Record, number: int, seconds: int) -> None:
-        """Signal, wait `seconds` (negative: for ever), kill; returns when the exit is settled."""
+    async def stop(self, rec: Record, number: int, seconds: int, by_hand: bool = True) -> None:
+        """Signal, wait `seconds` (negative: for ever), kill; returns when the exit is settled.
+
+        `by_hand` is false when the engine stops it, at shutdown or boot: its restart policy holds at the next boot.
+        """
         exited = self._waiters.join(rec.id, Moment.EXIT)
         try:
             if seconds != 0 or number == signal.SIGKILL:
-                await self._kill.send(rec, number)
+                await self._kill.send(rec, number, by_hand)
             if not await self._exits_within(exited, seconds):
-                await self._kill.hard(rec)
+                await self._kill.hard(rec, by_hand)
         finally:
             exited.cancel()
         self._news.container(rec, "stop")
@@ -51,11 +59,6 @@ class Stop:
     async def _exits_within(exited: asyncio.Future[Outcome], seconds: int) -> bool:
         done, _ = await asyncio.wait([exited], timeout=None if seconds < 0 else seconds)
         return bool(done)
-
-
-def stop_signal(rec: Record) -> int:
-    """Return the number of the container's stop signal, SIGTERM when it names none."""
-    return parse_signal(rec.config.stop_signal) if rec.config.stop_signal else signal.SIGTERM
 
 
 def grace(rec: Record, seconds: int | None) -> int:

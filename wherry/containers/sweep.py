@@ -14,7 +14,6 @@ from wherry.host import files, mounts, netns
 from wherry.host.errors import translate
 from wherry.runtimes.shim import Shim
 from wherry.runtimes.strays import end_strays
-from wherry.state.record import Phase
 from wherry.state.store import Store
 from wherry.streams.keepers import Keepers
 
@@ -62,7 +61,7 @@ class Sweep:
 
     def _runs(self, ident: str) -> bool:
         rec = self._store.by_id(ident)
-        return rec is not None and (rec.phase is Phase.RUNNING or bool(rec.owed))
+        return rec is not None and (rec.alive or bool(rec.owed))
 
     async def _tasks(self) -> None:
         key, value = self._mark

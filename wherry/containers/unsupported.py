@@ -20,7 +20,6 @@ from wherry.model.container import (
     Mount,
     NetworkingConfig,
     PortBinding,
-    RestartPolicy,
     ThrottleDevice,
     WeightDevice,
 )
@@ -77,10 +76,6 @@ def _publishes(request: CreateRequest) -> bool:
 
 def _publishes_all(request: CreateRequest) -> bool:
     return _host(request).publish_all_ports and _has_ports(request)
-
-
-def _restarts(request: CreateRequest) -> bool:
-    return _host(request).restart_policy.name not in ("", "no")
 
 
 def _wants_network(request: CreateRequest) -> bool:
@@ -175,7 +170,6 @@ _RATE = [ThrottleDevice(path="/dev/sda", rate=1)]
 LACKS: tuple[Lack, ...] = (
     _when("PortBindings", "--publish", _publishes, port_bindings={"80/tcp": [PortBinding(host_port="8080")]}),
     _when("PublishAllPorts", "--publish-all", _publishes_all, publish_all_ports=True),
-    _when("RestartPolicy", "--restart", _restarts, restart_policy=RestartPolicy(name="always")),
     Lack(
         "Config.Healthcheck",
         "--health-cmd",

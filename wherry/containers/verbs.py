@@ -13,14 +13,15 @@ from wherry.containers.kill import Kill
 from wherry.containers.listing import Listing
 from wherry.containers.logs import Feed, Logs
 from wherry.containers.news import News
+from wherry.containers.pause import Pause
 from wherry.containers.remove import Remove
+from wherry.containers.restart import Restart
 from wherry.containers.start import Start
 from wherry.containers.stop import Stop
 from wherry.containers.wait import Wait
 from wherry.model.container import Created, CreateRequest
 from wherry.model.query import AttachOptions, ListOptions, LogOptions
 from wherry.runtimes.shim import Shim
-from wherry.state.record import Phase
 from wherry.state.store import Store
 
 Json = dict[str, Any]
@@ -35,6 +36,8 @@ class Containers:
     shim: Shim
     creator: Create
     starter: Start
+    restarter: Restart
+    pauser: Pause
     stopper: Stop
     killer: Kill
     remover: Remove
@@ -53,6 +56,18 @@ class Containers:
         """Start a container."""
         ident = self.store.get(ref).id
         await self.supervisor.run(self.starter(ident), f"start {ident}")
+
+    async def restart(self, ref: str, seconds: int | None, signal: str) -> None:
+        """Stop and start a container."""
+        await self.supervisor.run(self.restarter(ref, seconds, signal), f"restart {ref}")
+
+    async def pause(self, ref: str) -> None:
+        """Freeze a container."""
+        await self.supervisor.run(self.pauser.pause(ref), f"pause {ref}")
+
+    async def unpause(self, ref: str) -> None:
+        """Let it run on."""
+        await self.supervisor.run(self.pauser.unpause(ref), f"unpause {ref}")
 
     async def stop(self, ref: str, seconds: int | None, signal: str) -> None:
         """Stop a container."""
@@ -89,7 +104,7 @@ class Containers:
     async def resize(self, ref: str, height: int, width: int) -> None:
         """Resize the terminal of the first process."""
         rec = self.store.get(ref)
-        if rec.phase is not Phase.RUNNING:
+        if not rec.alive:
             raise Conflict(f"container {rec.id} is not running")
         await self.shim.resize(rec.id, "", width, height)
         self.news.container(rec, "resize", height=str(height), width=str(width))

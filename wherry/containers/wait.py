@@ -26,7 +26,7 @@ class Wait:
         if moment is None:
             raise InvalidParameter(f'invalid condition: "{condition}"')
         rec = self._store.get(ref)
-        if condition in ("", "not-running") and rec.phase is not Phase.RUNNING:
+        if condition in ("", "not-running") and not (rec.alive or rec.phase is Phase.RESTARTING):
             return self._now(rec)
         return self._answer(self._waiters.join(rec.id, moment))
 

@@ -104,6 +104,7 @@ async def _containerd(config: Config, up: AsyncExitStack) -> Channel:
 
 async def _down(config: Config, engine: Engine, server: ApiServer) -> None:
     """Stop containers unless they are to live on, while their clients still hear of it, then the API."""
+    engine.restarts.close()
     if not config.live_restore:
         await engine.stop_containers(config.shutdown_timeout)
     engine.services.events.close()

@@ -247,12 +247,12 @@ def mask_credentials(url: str) -> str:
 
 def _census(records: Iterable[Record]) -> Json:
     phases = [record.phase for record in records]
-    running = phases.count(Phase.RUNNING)
+    running, paused = phases.count(Phase.RUNNING), phases.count(Phase.PAUSED)
     return {
         "Containers": len(phases),
         "ContainersRunning": running,
-        "ContainersPaused": 0,
-        "ContainersStopped": len(phases) - running,
+        "ContainersPaused": paused,
+        "ContainersStopped": len(phases) - running - paused,
     }
 
 

@@ -23,14 +23,17 @@ from wherry.containers.execs import Execs
 from wherry.containers.exits import Exits
 from wherry.containers.hub import Hub
 from wherry.containers.inspect import Inspect
-from wherry.containers.kill import Kill
+from wherry.containers.kill import Kill, stop_signal
 from wherry.containers.layout import Layout
 from wherry.containers.listing import Listing
 from wherry.containers.logs import Logs
 from wherry.containers.news import News
 from wherry.containers.notices import Notices
+from wherry.containers.pause import Pause
+from wherry.containers.policy import Restarts
 from wherry.containers.recover import Recover
 from wherry.containers.remove import Remove
+from wherry.containers.restart import Restart
 from wherry.containers.sizes import Sizes
 from wherry.containers.start import Start
 from wherry.containers.steps.all import Steps
@@ -41,7 +44,7 @@ from wherry.containers.steps.rootfs import Rootfs
 from wherry.containers.steps.stdio import Streams
 from wherry.containers.steps.task import Run, Task
 from wherry.containers.steps.volumes import Volumes
-from wherry.containers.stop import Stop, grace, stop_signal
+from wherry.containers.stop import Stop, grace
 from wherry.containers.sweep import Sweep
 from wherry.containers.verbs import Containers
 from wherry.containers.wait import Wait
@@ -57,7 +60,7 @@ from wherry.main.system import Sources, System
 from wherry.network.service import NetworkConfig, Networking
 from wherry.runtimes.registry import Runtimes
 from wherry.runtimes.shim import Shim
-from wherry.state.record import Phase, Record
+from wherry.state.record import Record
 from wherry.state.store import Store
 from wherry.streams.keepers import Keeper, Keepers, Notice
 from wherry.volumes.local import LocalVolumes
@@ -78,6 +81,7 @@ class Engine:
     stopper: Stop
     supervisor: Supervisor
     hangups: HangupWatch
+    restarts: Restarts
 
     async def boot(self, live_restore: bool) -> None:
         """Bring networks and containers to what the records say."""
@@ -86,7 +90,7 @@ class Engine:
 
     def running(self) -> list[Record]:
         """The containers that run."""
-        return [rec for rec in self.store.all() if rec.phase is Phase.RUNNING]
+        return [rec for rec in self.store.all() if rec.alive]
 
     async def stop_containers(self, seconds: int) -> None:
         """Stop all containers at once, each with its own grace, within the shutdown's (negative: no limit)."""
@@ -94,8 +98,11 @@ class Engine:
         if not running:
             return
         most = max([seconds, *(grace(rec, None) + 5 for rec in running)])
-        flows = [asyncio.ensure_future(self.stopper.stop(rec, stop_signal(rec), grace(rec, None))) for rec in running]
+        flows = [asyncio.ensure_future(self._stop(rec)) for rec in running]
         await asyncio.wait(flows, timeout=None if seconds < 0 else most)
+
+    async def _stop(self, rec: Record) -> None:
+        await self.stopper.stop(rec, stop_signal(rec), grace(rec, None), by_hand=False)
 
     async def close(self) -> None:
         """End the flows that are left."""
@@ -150,10 +157,16 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         run=Run(shim),
     )
 
-    kill = Kill(store, shim, waiters, news)
-    stop = Stop(store, kill, waiters, news)
-    remove = Remove(store, steps, snapshots, leases, volumes, layout, kill, waiters, news)
-    exits = Exits(store, shim, steps, waiters, news, remove, supervisor)
+    async def start_again(ident: str) -> None:
+        await starter.again(ident)
+
+    restarts = Restarts(store, supervisor, start_again)
+    pause = Pause(store, shim, news)
+    kill = Kill(store, shim, waiters, news, restarts, pause)
+    stop = Stop(store, kill, waiters, news, restarts)
+    remove = Remove(store, steps, snapshots, leases, volumes, layout, kill, waiters, news, restarts)
+    exits = Exits(store, shim, steps, waiters, news, remove, supervisor, restarts)
+    starter = Start(store, steps, layout, exits, hub, news, remove, restarts)
     logs = Logs(store, layout, waiters)
     sizes = Sizes(snapshots)
     place = (channel.address, channel.namespace)
@@ -163,7 +176,9 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         supervisor=supervisor,
         shim=shim,
         creator=Create(images, store, leases, snapshots, news, defaults(config, host, engine_facts), mark),
-        starter=Start(store, steps, layout, exits, hub, news, remove),
+        starter=starter,
+        restarter=Restart(store, stop, starter, restarts, news),
+        pauser=pause,
         stopper=stop,
         killer=kill,
         remover=remove,
@@ -189,11 +204,12 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
     return Engine(
         services=Services(verbs, Exec(store, execs, processes, layout, news), images, networking, system, bus),
         networking=networking,
-        recover=Recover(store, shim, steps, keepers, hub, exits, stop, remove, sweep),
+        recover=Recover(store, shim, steps, keepers, hub, exits, stop, remove, sweep, restarts),
         store=store,
         stopper=stop,
         supervisor=supervisor,
         hangups=hangups,
+        restarts=restarts,
     )
 
 
@@ -211,4 +227,4 @@ def _network_config(config: Config, ident: str) -> NetworkConfig:
 
 
 def _use(rec: Record) -> ImageUse:
-    return ImageUse(rec.id, rec.image_id, rec.config.image, rec.phase is Phase.RUNNING, rec.image_manifest.digest)
+    return ImageUse(rec.id, rec.image_id, rec.config.image, rec.alive, rec.image_manifest.digest)

@@ -83,6 +83,14 @@ class Shim:
         except (NotFound, Conflict, InvalidParameter):
             return  # stopped or gone: containerd says not found or failed precondition
 
+    async def pause(self, ident: str) -> None:
+        """Freeze everything in the container."""
+        await self._tasks.pause(ident)
+
+    async def resume(self, ident: str) -> None:
+        """Let it run on."""
+        await self._tasks.resume(ident)
+
     async def wait(self, ident: str, exec_id: str, seconds: float) -> Exit:
         """Wait for a process; DeadlineExceeded after `seconds`, NotFound when there is none."""
         return await self._tasks.wait(ident, exec_id, seconds)

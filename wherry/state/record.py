@@ -14,6 +14,8 @@ class Phase(enum.Enum):
     CREATED = "created"
     STARTING = "starting"
     RUNNING = "running"
+    PAUSED = "paused"
+    RESTARTING = "restarting"
     EXITED = "exited"
     REMOVING = "removing"
     DEAD = "dead"
@@ -77,3 +79,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Network name to id as of the last start; inspect shows it after a stop."""
     owed: tuple[str, ...] = ()
     """Names of steps whose release failed and is still due."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether its first process lives, frozen or not."""
+        return self.phase in (Phase.RUNNING, Phase.PAUSED)

@@ -17,8 +17,6 @@ NO_SWARM = (
 NOT_IN_SWARM = "This node is not part of a swarm"
 
 _FEATURES = {
-    "restarting containers": "POST /containers/{name:.*}/restart",
-    "pausing containers": "POST /containers/{name:.*}/pause, POST /containers/{name:.*}/unpause",
     "renaming containers": "POST /containers/{name:.*}/rename",
     "updating containers": "POST /containers/{name:.*}/update",
     "listing the processes of containers": "GET /containers/{name:.*}/top",

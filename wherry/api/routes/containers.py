@@ -46,6 +46,25 @@ async def start(call: Call) -> Answer:
     return NO_CONTENT
 
 
+async def restart(call: Call) -> Answer:
+    """Stop if it runs, then start."""
+    signal = lift_signal(call.query.text("signal"), call.version)
+    await call.services.containers.restart(call.params["name"], call.query.integer("t"), signal)
+    return NO_CONTENT
+
+
+async def pause(call: Call) -> Answer:
+    """Freeze it."""
+    await call.services.containers.pause(call.params["name"])
+    return NO_CONTENT
+
+
+async def unpause(call: Call) -> Answer:
+    """Let it run on."""
+    await call.services.containers.unpause(call.params["name"])
+    return NO_CONTENT
+
+
 async def stop(call: Call) -> Answer:
     """Stop with grace; `t` are seconds, -1 waits for ever."""
     signal = lift_signal(call.query.text("signal"), call.version)
@@ -111,6 +130,9 @@ ROUTES = [
     get("/containers/{name:.*}/json", call=inspect, lenient=True),
     post("/containers/{name:.*}/start", call=start),
     post("/containers/{name:.*}/stop", call=stop),
+    post("/containers/{name:.*}/restart", call=restart),
+    post("/containers/{name:.*}/pause", call=pause),
+    post("/containers/{name:.*}/unpause", call=unpause),
     post("/containers/{name:.*}/kill", call=kill),
     post("/containers/{name:.*}/wait", call=wait, polls=True),
     post("/containers/{name:.*}/resize", call=resize),

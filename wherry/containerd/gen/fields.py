@@ -103,6 +103,8 @@ FIELDS: dict[str, str] = {
     "containerd.services.tasks.v1.ExecProcessRequest": (
         "container_id=1 stdin=2 stdout=3 stderr=4 terminal=5:bool spec=6:google.protobuf.Any exec_id=7"
     ),
+    "containerd.services.tasks.v1.PauseTaskRequest": "container_id=1",
+    "containerd.services.tasks.v1.ResumeTaskRequest": "container_id=1",
     "containerd.services.tasks.v1.ResizePtyRequest": "container_id=1 exec_id=2 width=3:uint32 height=4:uint32",
     "containerd.services.tasks.v1.CloseIORequest": "container_id=1 exec_id=2 stdin=3:bool",
     "containerd.services.tasks.v1.ListPidsResponse": "processes=1:containerd.v1.types.ProcessInfo*",
