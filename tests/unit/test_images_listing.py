@@ -5,12 +5,12 @@ from msgspec.structs import replace
 
 from tests.unit.images_fakes import AMD64, ARM64, CONFIG, INDEX, PARENT, Shop
 from wherry.base.errors import InvalidParameter, NotFound, Unavailable
+from wherry.base.times import parse_moment
 from wherry.base.units import SECOND
 from wherry.images.filters import glob
 from wherry.images.listing import AT_ONCE, Listing
 from wherry.images.manifests import Documents
 from wherry.images.meter import Meter
-from wherry.images.times import parse_moment
 from wherry.model.image import Descriptor
 
 A1, A2, B1 = "docker.io/library/a:1", "docker.io/library/a:2", "docker.io/library/b:1"

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from wherry.base import refs
 from wherry.base.errors import InvalidParameter
+from wherry.base.times import parse_moment, parse_time
 from wherry.containerd.images import ImageRecord
 from wherry.images.manifests import Survey
 from wherry.images.names import is_dangling
-from wherry.images.times import parse_moment, parse_time
 from wherry.model.image import ImageConfig
 
 KEYS = frozenset({"dangling", "label", "label!", "before", "since", "reference", "until"})

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from wherry.base.errors import System
+from wherry.base.times import show_time
 from wherry.base.units import format_time
 from wherry.containerd.images import Images
 from wherry.images.manifests import Documents, PlatformImage, Survey
@@ -12,7 +13,6 @@ from wherry.images.meter import Meter
 from wherry.images.names import parent_of, repo_names
 from wherry.images.resolve import find, read
 from wherry.images.summary import summarise
-from wherry.images.times import show_time
 from wherry.images.uses import InUse, by_manifest
 from wherry.model.image import Descriptor
 
