@@ -13,7 +13,7 @@ from wherry.api.server import ApiServer
 from wherry.api.services import AttachOptions, ListOptions, LogOptions, Services
 from wherry.base.errors import NotFound
 from wherry.base.events import EventBus
-from wherry.model.container import Created, CreateRequest, ExecRequest, ExecStart
+from wherry.model.container import Created, CreateRequest, ExecRequest, ExecStart, HostConfig
 
 SECONDS = 5.0
 ID = "ab" * 32
@@ -97,6 +97,21 @@ class FakeContainers:
 
     async def restart(self, ref: str, seconds: int | None, signal: str) -> None:
         self._note("restart", ref, seconds, signal)
+
+    async def rename(self, ref: str, name: str) -> None:
+        self._note("rename", ref, name)
+
+    async def update(self, ref: str, wanted: HostConfig) -> Json:
+        self._note("update", ref, wanted.memory)
+        return {"Warnings": None}
+
+    async def top(self, ref: str, arguments: str) -> Json:
+        self._note("top", ref, arguments)
+        return {"Titles": ["PID"], "Processes": [["1"]]}
+
+    async def prune(self, filters: dict[str, list[str]]) -> Json:
+        self._note("prune", filters)
+        return {"ContainersDeleted": None, "SpaceReclaimed": 0}
 
     async def pause(self, ref: str) -> None:
         self._note("pause", ref)

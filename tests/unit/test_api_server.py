@@ -317,7 +317,7 @@ async def test_swarm_and_absent_features(engine: Engine) -> None:
 def test_the_route_table_says_what_works() -> None:
     rows = route_table()
     assert ("GET", "/containers/{name}/json", "works") in rows
-    assert ("POST", "/containers/{name}/update", "501") in rows
+    assert ("GET", "/containers/{name}/export", "501") in rows
     assert ("POST", "/swarm/leave", "503") in rows
     assert len({row[:2] for row in rows}) == len(rows)
 

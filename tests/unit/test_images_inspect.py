@@ -4,10 +4,10 @@ from msgspec.structs import replace
 
 from tests.unit.images_fakes import AMD64, ARM64, INDEX, MANIFEST, PARENT, Shop
 from wherry.base.errors import NotFound, System
+from wherry.base.times import show_time
 from wherry.images.inspect import Inspect
 from wherry.images.manifests import Documents
 from wherry.images.meter import Meter
-from wherry.images.times import show_time
 from wherry.images.uses import ImageUse
 from wherry.model.image import Platform
 

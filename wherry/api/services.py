@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from wherry.base.events import EventBus
-from wherry.model.container import Created, CreateRequest, ExecRequest, ExecStart
+from wherry.model.container import Created, CreateRequest, ExecRequest, ExecStart, HostConfig
 from wherry.model.query import AttachOptions as AttachOptions
 from wherry.model.query import ListOptions as ListOptions
 from wherry.model.query import LogOptions as LogOptions
@@ -58,6 +58,22 @@ class ContainerVerbs(Protocol):
 
     async def restart(self, ref: str, seconds: int | None, signal: str) -> None:
         """Stop if it runs, then start."""
+        ...
+
+    async def rename(self, ref: str, name: str) -> None:
+        """Give it another name."""
+        ...
+
+    async def update(self, ref: str, wanted: HostConfig) -> Json:
+        """Change limits and restart policy; zero and empty keep what is there."""
+        ...
+
+    async def top(self, ref: str, arguments: str) -> Json:
+        """ContainerTopResponse, by the host's ps."""
+        ...
+
+    async def prune(self, filters: dict[str, list[str]]) -> Json:
+        """ContainerPruneResponse."""
         ...
 
     async def pause(self, ref: str) -> None:

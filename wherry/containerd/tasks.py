@@ -19,6 +19,7 @@ ListTasksRequest = message(f"{TASKS}.ListTasksRequest")
 ListTasksResponse = message(f"{TASKS}.ListTasksResponse")
 KillRequest = message(f"{TASKS}.KillRequest")
 ExecProcessRequest = message(f"{TASKS}.ExecProcessRequest")
+UpdateTaskRequest = message(f"{TASKS}.UpdateTaskRequest")
 PauseTaskRequest = message(f"{TASKS}.PauseTaskRequest")
 ResumeTaskRequest = message(f"{TASKS}.ResumeTaskRequest")
 ResizePtyRequest = message(f"{TASKS}.ResizePtyRequest")
@@ -26,6 +27,7 @@ CloseIORequest = message(f"{TASKS}.CloseIORequest")
 ListPidsResponse = message(f"{TASKS}.ListPidsResponse")
 WaitResponse = message(f"{TASKS}.WaitResponse")
 
+RESOURCES_TYPE = "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources"
 PROCESS_TYPE = "types.containerd.io/opencontainers/runtime-spec/1/Process"
 STATUSES = ("unknown", "created", "running", "stopped", "paused", "pausing")
 Pids = list[int]
@@ -136,6 +138,11 @@ class Tasks:
         """Close the shim's end of stdin, so that the process reads its end; only after start."""
         request = CloseIORequest(container_id=id, exec_id=exec_id, stdin=True)
         await self._channel.call(f"{SERVICE}/CloseIO", request, Empty)
+
+    async def update(self, id: str, resources: bytes) -> None:
+        """Change the limits of a container (OCI `linux.resources` as JSON)."""
+        request = UpdateTaskRequest(container_id=id, resources=AnyValue(type_url=RESOURCES_TYPE, value=resources))
+        await self._channel.call(f"{SERVICE}/Update", request, Empty, deadline=LAUNCH_DEADLINE)
 
     async def pause(self, id: str) -> None:
         """Freeze every process of a container."""

@@ -13,7 +13,7 @@ from wherry.base.errors import InvalidParameter
 from wherry.base.signals import parse_signal
 from wherry.containers.defaults import PORT_MAX, Defaults, Kernel, is_port
 from wherry.containers.limits import check_limits
-from wherry.model.container import ContainerConfig, HealthConfig, HostConfig, RestartPolicy
+from wherry.model.container import ContainerConfig, HealthConfig, HostConfig, PortBinding, RestartPolicy
 from wherry.spec.caps import normalise
 from wherry.spec.security import parse_security_options
 
@@ -127,11 +127,8 @@ def _check_host_config(host: HostConfig, defaults: Defaults) -> None:
     for entry in host.extra_hosts or ():
         _check_extra_host(entry)
     for port, bindings in (host.port_bindings or {}).items():
-        _check_port(port.partition("/")[0], ranged=False)
-        for binding in bindings or ():
-            if binding.host_port:
-                _check_port(binding.host_port, ranged=True)
-    _check_restart_policy(host.restart_policy)
+        _check_bindings(port, bindings or [])
+    check_restart_policy(host.restart_policy)
     normalise("CapAdd", host.cap_add, defaults.kernel.capabilities)
     normalise("CapDrop", host.cap_drop, defaults.kernel.capabilities)
     if "" in (host.annotations or ()):
@@ -158,15 +155,28 @@ def is_address(text: str) -> bool:
     return "%" not in text
 
 
+def _check_bindings(port: str, bindings: list[PortBinding]) -> None:
+    number, _, protocol = port.partition("/")
+    _check_port(number, ranged=False)
+    if int(number) == 0 or protocol.lower() not in ("", "tcp", "udp", "sctp"):
+        raise InvalidParameter(f'invalid port specification: "{port}"')
+    for binding in bindings:
+        if binding.host_port:
+            _check_port(binding.host_port, ranged=True)
+        if binding.host_ip and not is_address(binding.host_ip):
+            raise InvalidParameter(f'invalid JSON: ParseAddr("{binding.host_ip}"): unable to parse IP')
+
+
 def _check_port(text: str, ranged: bool) -> None:
     match = _PORT.fullmatch(text)
     first, last = (match[1], match[2]) if match is not None else ("", "")
     fits = first and int(first) <= PORT_MAX and int(last or first) <= PORT_MAX and int(first) <= int(last or first)
-    if not fits or (last and not ranged):
+    if not fits or (last and (not ranged or int(first) == 0 < int(last))):
         raise InvalidParameter(f'invalid port specification: "{text}"')
 
 
-def _check_restart_policy(policy: RestartPolicy) -> None:
+def check_restart_policy(policy: RestartPolicy) -> None:
+    """InvalidParameter in Docker's words for a policy that is none."""
     if policy.name not in ("", "no", "always", "on-failure", "unless-stopped"):
         raise InvalidParameter(
             f"invalid restart policy: unknown policy '{policy.name}'; "

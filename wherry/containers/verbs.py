@@ -14,12 +14,16 @@ from wherry.containers.listing import Listing
 from wherry.containers.logs import Feed, Logs
 from wherry.containers.news import News
 from wherry.containers.pause import Pause
+from wherry.containers.prune import Prune
 from wherry.containers.remove import Remove
+from wherry.containers.rename import Rename
 from wherry.containers.restart import Restart
 from wherry.containers.start import Start
 from wherry.containers.stop import Stop
+from wherry.containers.top import Top
+from wherry.containers.update import Update
 from wherry.containers.wait import Wait
-from wherry.model.container import Created, CreateRequest
+from wherry.model.container import Created, CreateRequest, HostConfig
 from wherry.model.query import AttachOptions, ListOptions, LogOptions
 from wherry.runtimes.shim import Shim
 from wherry.state.store import Store
@@ -38,6 +42,10 @@ class Containers:
     starter: Start
     restarter: Restart
     pauser: Pause
+    renamer: Rename
+    updater: Update
+    toplister: Top
+    pruner: Prune
     stopper: Stop
     killer: Kill
     remover: Remove
@@ -68,6 +76,22 @@ class Containers:
     async def unpause(self, ref: str) -> None:
         """Let it run on."""
         await self.supervisor.run(self.pauser.unpause(ref), f"unpause {ref}")
+
+    async def rename(self, ref: str, name: str) -> None:
+        """Rename a container."""
+        await self.supervisor.run(self.renamer(ref, name), f"rename {ref}")
+
+    async def update(self, ref: str, wanted: HostConfig) -> Json:
+        """Update limits and restart policy."""
+        return await self.supervisor.run(self.updater(ref, wanted), f"update {ref}")
+
+    async def top(self, ref: str, arguments: str) -> Json:
+        """List the processes of a container."""
+        return await self.toplister(ref, arguments)
+
+    async def prune(self, filters: dict[str, list[str]]) -> Json:
+        """Remove what does not run."""
+        return await self.supervisor.run(self.pruner(filters), "prune containers")
 
     async def stop(self, ref: str, seconds: int | None, signal: str) -> None:
         """Stop a container."""

@@ -31,8 +31,10 @@ from wherry.containers.news import News
 from wherry.containers.notices import Notices
 from wherry.containers.pause import Pause
 from wherry.containers.policy import Restarts
+from wherry.containers.prune import Prune
 from wherry.containers.recover import Recover
 from wherry.containers.remove import Remove
+from wherry.containers.rename import Rename
 from wherry.containers.restart import Restart
 from wherry.containers.sizes import Sizes
 from wherry.containers.start import Start
@@ -46,6 +48,8 @@ from wherry.containers.steps.task import Run, Task
 from wherry.containers.steps.volumes import Volumes
 from wherry.containers.stop import Stop, grace
 from wherry.containers.sweep import Sweep
+from wherry.containers.top import Top
+from wherry.containers.update import Update
 from wherry.containers.verbs import Containers
 from wherry.containers.wait import Wait
 from wherry.containers.waiters import Waiters
@@ -119,6 +123,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
     news = News(bus)
     layout = Layout(config.data_root, config.exec_root)
     engine_facts = gather(config, host)
+    create_defaults = defaults(config, host, engine_facts)
 
     leases, snapshots = Leases(channel), Snapshots(channel, SNAPSHOTTER)
     containers = ContainerdContainers(channel)
@@ -175,10 +180,14 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         store=store,
         supervisor=supervisor,
         shim=shim,
-        creator=Create(images, store, leases, snapshots, news, defaults(config, host, engine_facts), mark),
+        creator=Create(images, store, leases, snapshots, news, create_defaults, mark),
         starter=starter,
         restarter=Restart(store, stop, starter, restarts, news),
         pauser=pause,
+        renamer=Rename(store, news),
+        updater=Update(store, shim, news, create_defaults.kernel, engine_facts),
+        toplister=Top(store, shim, news),
+        pruner=Prune(store, remove, sizes, bus),
         stopper=stop,
         killer=kill,
         remover=remove,

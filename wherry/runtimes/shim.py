@@ -83,6 +83,14 @@ class Shim:
         except (NotFound, Conflict, InvalidParameter):
             return  # stopped or gone: containerd says not found or failed precondition
 
+    async def update(self, ident: str, resources: bytes) -> None:
+        """Change the limits (JSON of the OCI resources)."""
+        await self._tasks.update(ident, resources)
+
+    async def pids(self, ident: str) -> list[int]:
+        """Return the pids of all processes, as this host counts them."""
+        return await self._tasks.pids(ident)
+
     async def pause(self, ident: str) -> None:
         """Freeze everything in the container."""
         await self._tasks.pause(ident)

@@ -8,7 +8,7 @@ of the process, not a power cut (https://www.sqlite.org/pragma.html#pragma_synch
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -49,6 +49,11 @@ class Slot:
             await self._store.put(rec, durable)
         finally:  # a write that was begun is done though its caller was cancelled
             self.rec = self._store.by_id(rec.id) or self.rec
+
+    async def rename(self, name: str) -> None:
+        """Give the container another name; Conflict in Docker's words when it is taken."""
+        with self._store._naming(name, self.rec.id):
+            await self._put(msgspec.structs.replace(self.rec, name=name), durable=False)
 
     async def forget(self) -> None:
         """Delete the record; its name is free again."""
@@ -103,17 +108,24 @@ class Store:
 
     async def insert(self, rec: Record) -> None:
         """Store a new container; Conflict in Docker's words when its name is taken."""
-        holder = self._names.setdefault(rec.name, rec.id)
-        if holder != rec.id:
+        with self._naming(rec.name, rec.id):
+            await self.put(rec, durable=True)
+
+    @contextlib.contextmanager
+    def _naming(self, name: str, ident: str) -> Iterator[None]:
+        """Hold a name while it is written; Conflict when it is taken, and free again when the write failed."""
+        holder = self._names.setdefault(name, ident)
+        if holder != ident:
             raise Conflict(
-                f'Conflict. The container name "/{rec.name}" is already in use by container "{holder}". '
+                f'Conflict. The container name "/{name}" is already in use by container "{holder}". '
                 "You have to remove (or rename) that container to be able to reuse that name."
             )
         try:
-            await self.put(rec, durable=True)
+            yield
         except BaseException:
-            if rec.id not in self._records:
-                del self._names[rec.name]
+            known = self._records.get(ident)
+            if known is None or known.name != name:
+                del self._names[name]
             raise
 
     @contextlib.asynccontextmanager

@@ -17,9 +17,6 @@ NO_SWARM = (
 NOT_IN_SWARM = "This node is not part of a swarm"
 
 _FEATURES = {
-    "renaming containers": "POST /containers/{name:.*}/rename",
-    "updating containers": "POST /containers/{name:.*}/update",
-    "listing the processes of containers": "GET /containers/{name:.*}/top",
     "statistics of containers": "GET /containers/{name:.*}/stats",
     "listing the changes of containers": "GET /containers/{name:.*}/changes",
     "exporting containers": "GET /containers/{name:.*}/export",
@@ -27,7 +24,6 @@ _FEATURES = {
         "HEAD /containers/{name:.*}/archive, GET /containers/{name:.*}/archive, PUT /containers/{name:.*}/archive"
     ),
     "attaching by websocket": "GET /containers/{name:.*}/attach/ws",
-    "pruning containers": "POST /containers/prune",
     "committing containers": "POST /commit",
     "building images": "POST /build, POST /build/prune, POST /session, POST /grpc",
     "pulling and importing images": "POST /images/create",

@@ -11,7 +11,7 @@ from wherry.api.services import Json, ListOptions
 from wherry.api.typed import convert
 from wherry.api.versions import cut_container, cut_summary, lift_create, lift_platform, lift_signal
 from wherry.base.errors import Forbidden, InvalidParameter
-from wherry.model.container import CreateRequest
+from wherry.model.container import CreateRequest, HostConfig
 
 OLD_START_BODY = 7
 """Bytes that a start body may have: old clients send `null` or `{}`, with a line end perhaps."""
@@ -51,6 +51,29 @@ async def restart(call: Call) -> Answer:
     signal = lift_signal(call.query.text("signal"), call.version)
     await call.services.containers.restart(call.params["name"], call.query.integer("t"), signal)
     return NO_CONTENT
+
+
+async def rename(call: Call) -> Answer:
+    """Give it another name."""
+    await call.services.containers.rename(call.params["name"], call.query.text("name"))
+    return NO_CONTENT
+
+
+async def update(call: Call) -> Answer:
+    """Change limits and restart policy."""
+    call.check_json()
+    wanted = convert(HostConfig, await call.value() or {})
+    return json_reply(await call.services.containers.update(call.params["name"], wanted))
+
+
+async def top(call: Call) -> Answer:
+    """List its processes."""
+    return json_reply(await call.services.containers.top(call.params["name"], call.query.text("ps_args")))
+
+
+async def prune(call: Call) -> Answer:
+    """Remove what does not run."""
+    return json_reply(await call.services.containers.prune(call.query.filters()))
 
 
 async def pause(call: Call) -> Answer:
@@ -130,6 +153,10 @@ ROUTES = [
     get("/containers/{name:.*}/json", call=inspect, lenient=True),
     post("/containers/{name:.*}/start", call=start),
     post("/containers/{name:.*}/stop", call=stop),
+    post("/containers/prune", call=prune),
+    post("/containers/{name:.*}/rename", call=rename),
+    post("/containers/{name:.*}/update", call=update),
+    get("/containers/{name:.*}/top", call=top),
     post("/containers/{name:.*}/restart", call=restart),
     post("/containers/{name:.*}/pause", call=pause),
     post("/containers/{name:.*}/unpause", call=unpause),

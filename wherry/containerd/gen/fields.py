@@ -103,6 +103,7 @@ FIELDS: dict[str, str] = {
     "containerd.services.tasks.v1.ExecProcessRequest": (
         "container_id=1 stdin=2 stdout=3 stderr=4 terminal=5:bool spec=6:google.protobuf.Any exec_id=7"
     ),
+    "containerd.services.tasks.v1.UpdateTaskRequest": "container_id=1 resources=2:google.protobuf.Any",
     "containerd.services.tasks.v1.PauseTaskRequest": "container_id=1",
     "containerd.services.tasks.v1.ResumeTaskRequest": "container_id=1",
     "containerd.services.tasks.v1.ResizePtyRequest": "container_id=1 exec_id=2 width=3:uint32 height=4:uint32",

@@ -1,0 +1,34 @@
+"""Renaming: the name changes, nothing else does; running containers go on (start.md 7.9)."""
+
+from wherry.base.errors import Conflict, EngineError, InvalidParameter
+from wherry.base.ids import check_name
+from wherry.containers.news import News
+from wherry.state.store import Store
+
+
+class Rename:
+    """The verb."""
+
+    def __init__(self, store: Store, news: News) -> None:
+        """Take the records and who is told."""
+        self._store = store
+        self._news = news
+
+    async def __call__(self, ref: str, name: str) -> None:
+        """Give a container another name; InvalidParameter and Conflict in Docker's words."""
+        name = name.strip().removeprefix("/")
+        if not ref or not name:
+            raise InvalidParameter("Neither old nor new names may be empty")
+        async with self._store.exclusive(self._store.get(ref).id) as slot:
+            old = slot.rec.name
+            if name == old:
+                raise InvalidParameter("Renaming a container with the same name as its current name")
+            try:
+                await slot.rename(check_name(name))
+            except (InvalidParameter, Conflict) as error:
+                raise _prefixed(error) from error
+            self._news.container(slot.rec, "rename", oldName=f"/{old}")
+
+
+def _prefixed(error: EngineError) -> EngineError:
+    return type(error)(f"Error when allocating new name: {error}")
