@@ -29,6 +29,7 @@ from wherry.containers.listing import Listing
 from wherry.containers.logs import Logs
 from wherry.containers.news import News
 from wherry.containers.notices import Notices
+from wherry.containers.oom import OomWatch
 from wherry.containers.pause import Pause
 from wherry.containers.policy import Restarts
 from wherry.containers.prune import Prune
@@ -86,6 +87,7 @@ class Engine:
     supervisor: Supervisor
     hangups: HangupWatch
     restarts: Restarts
+    ooms: OomWatch
 
     async def boot(self, live_restore: bool) -> None:
         """Bring networks and containers to what the records say."""
@@ -219,6 +221,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         supervisor=supervisor,
         hangups=hangups,
         restarts=restarts,
+        ooms=OomWatch(store, channel, news),
     )
 
 
