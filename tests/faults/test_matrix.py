@@ -11,10 +11,10 @@ import pytest
 from tests.real.box import Box
 from tests.real.engine import Engine
 from tests.real.leaks import Look, assert_no_leaks, look
-from wherry.base.faults import ACTIONS
 from wherry.containers.steps.all import Steps
 
 IMAGE = "busybox"
+ACTIONS = ("error", "cancel", "kill")
 STEPS = [field.name for field in fields(Steps) if field.name != "engine"]
 MOVES = ["move.start", "move.started"]
 POINTS = [f"{name}.{when}" for name in (*STEPS, *MOVES) for when in ("before", "after")]
@@ -102,4 +102,22 @@ def test_create(engine: Engine, clean: Look, point: str) -> None:
     engine.wait_end()
     engine.start()
     engine.remove_all()
+    assert_no_leaks(engine, clean)
+
+
+@pytest.mark.parametrize("end", ["kill", "rm"])
+@pytest.mark.parametrize("point", [f"{name}.{when}" for name in STEPS for when in ("before", "after")])
+def test_stuck_start(engine: Engine, clean: Look, point: str, end: str) -> None:
+    """A start that hangs is ended by a kill or a forced removal, and leaves nothing."""
+    break_at(engine, point, "hang")
+    ident, seen = engine.ok("create", "--name", "stuck", IMAGE, "sleep", "1000"), engine.log.stat().st_size
+    with engine.popen("start", ident) as starting:
+        engine.wait_log("hangs at", since=seen)
+        assert engine.docker("inspect", ident).returncode == 0
+        engine.ok(*(("kill",) if end == "kill" else ("rm", "-f")), ident)
+        assert starting.wait(timeout=60) != 0
+        assert starting.stderr is not None
+        assert b"was called off: it was killed or removed meanwhile" in starting.stderr.read()
+    if end == "kill":
+        engine.ok("rm", ident)
     assert_no_leaks(engine, clean)

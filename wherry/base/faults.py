@@ -1,17 +1,20 @@
 """Failpoints: `WHERRY_FAULTS="netns.after=kill,task.before=error"` breaks the engine on purpose at named points.
 
 Points are `<step>.before`, `<step>.after` and the moves of the state machine `move.<verb>.before|after`. Actions:
-`error` raises System, `cancel` cancels the running task, `kill` ends the process as SIGKILL would. Every point fires
-once per process. Empty in production, where `at()` is one truth test.
+`error` raises System, `cancel` cancels the running task, `kill` ends the process as SIGKILL would, `hang` (at steps)
+waits for ever. Every point fires once per process. Empty in production, where `at()` is one truth test.
 """
 
 import asyncio
+import logging
 import os
 import signal
 
 from wherry.base.errors import InvalidParameter, System
 
-ACTIONS = ("error", "cancel", "kill")
+log = logging.getLogger("wherry.faults")
+
+ACTIONS = ("error", "cancel", "kill", "hang")
 
 
 class Faults:
@@ -36,6 +39,8 @@ class Faults:
         """Break here if the point is armed."""
         if not self._armed:
             return
+        if self._armed.get(point) == "hang":
+            return
         action = self._armed.pop(point, None)
         if action == "error":
             raise System(f"failpoint {point}")
@@ -45,3 +50,11 @@ class Faults:
                 task.cancel()
         if action == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
+
+    async def hang_at(self, point: str) -> None:
+        """Wait here for ever if the point is armed so; else let others run, and a cancellation land."""
+        if self._armed and self._armed.get(point) == "hang":
+            del self._armed[point]
+            log.warning("failpoint: hangs at %s", point)
+            await asyncio.Event().wait()
+        await asyncio.sleep(0)

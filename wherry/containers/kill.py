@@ -8,6 +8,7 @@ from wherry.base.signals import parse_signal
 from wherry.containers.news import News
 from wherry.containers.pause import Pause
 from wherry.containers.policy import Restarts
+from wherry.containers.underway import UnderWay
 from wherry.containers.waiters import Moment, Waiters
 from wherry.runtimes.shim import Shim
 from wherry.state.record import Phase, Record
@@ -26,10 +27,18 @@ class Kill:
     """Sends signals to the first process of a container."""
 
     def __init__(
-        self, store: Store, shim: Shim, waiters: Waiters, news: News, restarts: Restarts, pause: Pause
+        self,
+        store: Store,
+        shim: Shim,
+        waiters: Waiters,
+        news: News,
+        restarts: Restarts,
+        pause: Pause,
+        under_way: UnderWay,
     ) -> None:
-        """Take the records, the tier, who is told, and what a signal has a say in: restarts and frozen processes."""
+        """Take the records, the tier, who is told, and what a signal ends: restarts, pauses, starts under way."""
         self._restarts = restarts
+        self._under_way = under_way
         self._pause = pause
         self._store = store
         self._shim = shim
@@ -43,7 +52,8 @@ class Kill:
             if number > signals.SIGRTMAX:
                 raise InvalidParameter(f"the linux daemon does not support signal {number}")
             rec = self._store.get(ref)
-            if not rec.alive and rec.phase is not Phase.RESTARTING:
+            ends = number == signals.SIGKILL and rec.phase is Phase.STARTING
+            if not (rec.alive or ends or rec.phase is Phase.RESTARTING):
                 raise Conflict(f"container {rec.id} is not running")
             if number == signals.SIGKILL or rec.phase is Phase.RESTARTING:
                 await self.hard(rec)
@@ -73,7 +83,13 @@ class Kill:
         self._news.container(rec, "kill", signal=str(number))
 
     async def hard(self, rec: Record, by_hand: bool = True) -> None:
-        """SIGKILL and wait until the exit is settled; DeadlineExceeded when it is not in time."""
+        """SIGKILL and wait until the exit is settled; DeadlineExceeded when it is not in time.
+
+        A start under way is called off instead, a restart that is due as well.
+        """
+        if rec.phase is Phase.STARTING:
+            await self._under_way.abort(rec.id)
+            return
         if rec.phase is Phase.RESTARTING:
             await self._restarts.call_off(rec.id)
             return

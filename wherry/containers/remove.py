@@ -81,9 +81,8 @@ class Remove:
             self._waiters.wake(rec.id, moment, Outcome(rec.exit_code))
 
     async def _end_by_force(self, ref: str, ident: str) -> None:
-        async with self._store.exclusive(ident) as slot:  # a start in flight ends first
-            rec = slot.rec
-        if not rec.alive and rec.phase is not Phase.RESTARTING:
+        rec = self._store.by_id(ident)
+        if rec is None or not (rec.alive or rec.phase in (Phase.STARTING, Phase.RESTARTING)):
             return
         try:
             await self._kill.hard(rec)

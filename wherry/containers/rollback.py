@@ -84,7 +84,7 @@ class Rollback:
 
     async def _at(self, point: str) -> None:
         self._faults.at(point)
-        await asyncio.sleep(0)  # where a cancellation lands
+        await self._faults.hang_at(point)
 
     async def __aenter__(self) -> "Rollback":
         return self
@@ -101,8 +101,11 @@ class Rollback:
     async def _undo(self) -> tuple[str, ...]:
         """Release, once no step is under way any more: an effect must not come after its undo."""
         if self._beside:
-            done, _ = await asyncio.wait(self._beside)
-            for task in done:
+            _, late = await asyncio.wait(self._beside, timeout=RELEASE_SECONDS)
+            for task in late:
+                task.cancel()  # it hangs; what it asked of others, they finish
+            await asyncio.wait(self._beside)
+            for task in self._beside:
                 if not task.cancelled():
                     task.exception()  # seen: the first error is the one that counts
         return await release_all(self._begun, self._slot.rec)

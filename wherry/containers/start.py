@@ -8,7 +8,7 @@ import logging
 import time
 from typing import Any
 
-from wherry.base.errors import System
+from wherry.base.errors import Conflict, System
 from wherry.base.ids import new_id
 from wherry.base.tasks import finish
 from wherry.containers.exits import Exits
@@ -20,6 +20,7 @@ from wherry.containers.policy import Restarts
 from wherry.containers.remove import Remove
 from wherry.containers.rollback import Rollback, leftovers, release_all
 from wherry.containers.steps.all import Steps
+from wherry.containers.underway import UnderWay
 from wherry.spec.build import build_spec
 from wherry.state.machine import Verb, check
 from wherry.state.record import Phase, Record
@@ -41,8 +42,10 @@ class Start:
         news: News,
         remove: Remove,
         restarts: Restarts,
+        under_way: UnderWay,
     ) -> None:
         """Take the records, the steps, the paths, who watches for the exit, the clients, who is told, the policies."""
+        self._under_way = under_way
         self._restarts = restarts
         self._layout = layout
         self._store = store
@@ -69,14 +72,21 @@ class Start:
 
     async def _start(self, slot: Slot, verb: Verb, facts: dict[str, Any]) -> None:
         await self._pay(slot)
-        step = Rollback(slot, self._store.faults)
-        try:
-            await slot.move(verb, **self._sandbox(slot.rec))
-            async with step:
-                await self._run(slot, step, facts)
-        except BaseException as error:
-            await finish(self._failed(slot, step, error))
-            raise
+        step, ident = Rollback(slot, self._store.faults), slot.rec.id
+        with self._under_way.start(ident):
+            try:
+                await slot.move(verb, **self._sandbox(slot.rec))
+                async with step:
+                    await self._run(slot, step, facts)
+            except BaseException as error:
+                if not self._under_way.aborted(ident):
+                    await finish(self._failed(slot, step, error))
+                    raise
+                called_off = Conflict(
+                    f"the start of container {ident} was called off: it was killed or removed meanwhile"
+                )
+                await finish(self._failed(slot, step, called_off))
+                raise called_off from error
         self._exits.watch(slot.rec)
         self._news.container(slot.rec, "start")
 

@@ -50,6 +50,7 @@ from wherry.containers.steps.volumes import Volumes
 from wherry.containers.stop import Stop, grace
 from wherry.containers.sweep import Sweep
 from wherry.containers.top import Top
+from wherry.containers.underway import UnderWay
 from wherry.containers.update import Update
 from wherry.containers.verbs import Containers
 from wherry.containers.wait import Wait
@@ -169,11 +170,12 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
 
     restarts = Restarts(store, supervisor, start_again)
     pause = Pause(store, shim, news)
-    kill = Kill(store, shim, waiters, news, restarts, pause)
+    under_way = UnderWay()
+    kill = Kill(store, shim, waiters, news, restarts, pause, under_way)
     stop = Stop(store, kill, waiters, news, restarts)
     remove = Remove(store, steps, snapshots, leases, volumes, layout, kill, waiters, news, restarts)
     exits = Exits(store, shim, steps, waiters, news, remove, supervisor, restarts)
-    starter = Start(store, steps, layout, exits, hub, news, remove, restarts)
+    starter = Start(store, steps, layout, exits, hub, news, remove, restarts, under_way)
     logs = Logs(store, layout, waiters)
     sizes = Sizes(snapshots)
     place = (channel.address, channel.namespace)
