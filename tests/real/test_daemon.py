@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 
@@ -132,6 +133,21 @@ os.execv(sys.argv[1], sys.argv[1:])"""
     assert done.returncode == 0, done.stderr
     own.stop()
     assert path.exists()
+
+
+def test_settings_are_checked_again_at_start(own: Engine) -> None:
+    own.start()
+    own.load_demo(IMAGE)
+    ident = own.ok("create", "--restart", "no", "-m", "64m", IMAGE, "true")
+    own.stop()
+    with sqlite3.connect(own.data / "wherry.db") as database:
+        database.execute("UPDATE containers SET body = replace(body, '\"Memory\":67108864', '\"Memory\":4096')")
+    database.close()
+    own.start()
+    done = own.docker("start", ident)
+    assert done.returncode == 1
+    assert "Minimum memory limit allowed is 6MB" in done.stderr.decode()
+    assert own.inspect(ident)["State"]["Status"] == "created"
 
 
 def test_second_sigterm_forces(own: Engine) -> None:

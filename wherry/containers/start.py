@@ -11,6 +11,7 @@ from typing import Any
 from wherry.base.errors import Conflict, System
 from wherry.base.ids import new_id
 from wherry.base.tasks import finish
+from wherry.containers.defaults import Defaults
 from wherry.containers.exits import Exits
 from wherry.containers.failure import exit_code
 from wherry.containers.hub import Hub
@@ -21,6 +22,7 @@ from wherry.containers.remove import Remove
 from wherry.containers.rollback import Rollback, leftovers, release_all
 from wherry.containers.steps.all import Steps
 from wherry.containers.underway import UnderWay
+from wherry.containers.validate import validate
 from wherry.spec.build import build_spec
 from wherry.state.machine import Verb, check
 from wherry.state.record import Phase, Record
@@ -43,8 +45,10 @@ class Start:
         remove: Remove,
         restarts: Restarts,
         under_way: UnderWay,
+        defaults: Defaults,
     ) -> None:
-        """Take the records, the steps, the paths, who watches for the exit, the clients, who is told, the policies."""
+        """Take the records, the steps, the paths, who watches the exit, clients, news, policies, what this host bears."""
+        self._defaults = defaults
         self._under_way = under_way
         self._restarts = restarts
         self._layout = layout
@@ -71,6 +75,9 @@ class Start:
                 await self._start(slot, Verb.START, {})
 
     async def _start(self, slot: Slot, verb: Verb, facts: dict[str, Any]) -> None:
+        _, warnings = validate(slot.rec.host_config, None, self._defaults)  # this may be another machine than at create
+        for warning in warnings:
+            log.warning("start %s: %s", slot.rec.id, warning)
         await self._pay(slot)
         step, ident = Rollback(slot, self._store.faults), slot.rec.id
         with self._under_way.start(ident):

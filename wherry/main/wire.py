@@ -58,6 +58,8 @@ from wherry.containers.waiters import Waiters
 from wherry.host.facts import HostFacts
 from wherry.host.hangup import HangupWatch
 from wherry.host.zygote import Zygote
+from wherry.images.hosts import Registries
+from wherry.images.registry import Registry
 from wherry.images.store import ImageStore, ImageUse
 from wherry.main.config import Config
 from wherry.main.engine_facts import defaults, gather
@@ -87,6 +89,7 @@ class Engine:
     stopper: Stop
     supervisor: Supervisor
     hangups: HangupWatch
+    images: ImageStore
     restarts: Restarts
     ooms: OomWatch
 
@@ -113,6 +116,7 @@ class Engine:
 
     async def close(self) -> None:
         """End the flows that are left."""
+        await self.images.close()
         await self.supervisor.drain(DRAIN_SECONDS)
         self.hangups.close()
 
@@ -144,6 +148,8 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         lambda: [_use(rec) for rec in store.all()],
         f"{config.data_root}/tmp",
         mark,
+        Registry(Registries(config.registry_mirrors, config.insecure_registries)),
+        config.max_concurrent_downloads,
     )
 
     def heed(keeper: Keeper, notice: Notice) -> None:
@@ -175,7 +181,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
     stop = Stop(store, kill, waiters, news, restarts)
     remove = Remove(store, steps, snapshots, leases, volumes, layout, kill, waiters, news, restarts)
     exits = Exits(store, shim, steps, waiters, news, remove, supervisor, restarts)
-    starter = Start(store, steps, layout, exits, hub, news, remove, restarts, under_way)
+    starter = Start(store, steps, layout, exits, hub, news, remove, restarts, under_way, create_defaults)
     logs = Logs(store, layout, waiters)
     sizes = Sizes(snapshots)
     place = (channel.address, channel.namespace)
@@ -222,6 +228,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         stopper=stop,
         supervisor=supervisor,
         hangups=hangups,
+        images=images,
         restarts=restarts,
         ooms=OomWatch(store, channel, news),
     )
