@@ -10,16 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from wherry.api.server import ApiServer
-from wherry.api.services import AttachOptions, ListOptions, LogOptions, Services
+from wherry.api.services import AttachOptions, ListOptions, LogOptions, PullOptions, Services
 from wherry.base.errors import NotFound
 from wherry.base.events import EventBus
 from wherry.model.container import Created, CreateRequest, ExecRequest, ExecStart, HostConfig
+from wherry.model.volume import CreateOptions
 
 SECONDS = 5.0
 ID = "ab" * 32
 
 Json = dict[str, Any]
 Items = list[Json]
+Filters = dict[str, list[str]]
 
 
 @dataclass
@@ -87,8 +89,9 @@ class FakeContainers:
         self._note("create", name, request, platform, version)
         return Created(id=ID, warnings=[])
 
-    async def start(self, ref: str) -> None:
+    async def start(self, ref: str) -> str:
         self._note("start", ref)
+        return ""
 
     async def stop(self, ref: str, seconds: int | None, signal: str) -> None:
         if self.hold is not None:
@@ -191,6 +194,21 @@ class FakeImages:
     wishes: tuple[bool, bool] = (False, False)
     """For the size of shared layers, and for manifests."""
 
+    pulled: PullOptions | None = None
+    cancelled: bool = False
+
+    async def pull(self, options: PullOptions) -> "FakeImages":
+        if options.image == "absent":
+            raise NotFound("pull access denied for absent")
+        self.pulled = options
+        return self
+
+    async def messages(self) -> AsyncIterator[Json]:
+        yield {"status": "Pulling"}
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
     async def load(self, chunks: AsyncIterator[bytes], quiet: bool, platform: str) -> AsyncIterator[Json]:
         async for chunk in chunks:
             self.loaded += chunk
@@ -221,6 +239,30 @@ class FakeNetworks:
 
 
 @dataclass
+class FakeVolumes:
+    calls: list[tuple[Any, ...]] = field(default_factory=list)
+
+    async def list(self, filters: Filters) -> Json:
+        self.calls.append(("list", filters))
+        return {"Volumes": [], "Warnings": None}
+
+    async def inspect(self, name: str) -> Json:
+        self.calls.append(("inspect", name))
+        return {"Name": name}
+
+    async def create(self, asked: CreateOptions) -> Json:
+        self.calls.append(("create", asked))
+        return {"Name": asked.name}
+
+    async def remove(self, name: str, force: bool) -> None:
+        self.calls.append(("remove", name, force))
+
+    async def prune(self, filters: Filters) -> Json:
+        self.calls.append(("prune", filters))
+        return {"VolumesDeleted": [], "SpaceReclaimed": 0}
+
+
+@dataclass
 class FakeSystem:
     experimental: bool = False
 
@@ -238,6 +280,7 @@ class Engine:
     containers: FakeContainers
     execs: FakeExecs
     images: FakeImages
+    volumes: FakeVolumes
     events: EventBus
     server: ApiServer
     address: Any
@@ -289,11 +332,12 @@ async def serving(directory: Path, family: int = socket.AF_UNIX) -> AsyncIterato
     sock.listen()
     address = sock.getsockname()
     containers, execs, images, events = FakeContainers(), FakeExecs(), FakeImages(), EventBus()
-    services = Services(containers, execs, images, FakeNetworks(), FakeSystem(), events)
+    volumes = FakeVolumes()
+    services = Services(containers, execs, images, FakeNetworks(), volumes, FakeSystem(), events)
     server = ApiServer(services, "28.5.0")
     await server.start([sock])
     try:
-        yield Engine(containers, execs, images, events, server, address)
+        yield Engine(containers, execs, images, volumes, events, server, address)
     finally:
         await server.stop(1.0)
 

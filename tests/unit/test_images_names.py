@@ -11,8 +11,10 @@ from wherry.base.events import EventBus
 from wherry.containerd.content import Content
 from wherry.containerd.images import Images
 from wherry.containerd.snapshots import Snapshots
+from wherry.images.hosts import Registries
 from wherry.images.manifests import Documents
 from wherry.images.names import Names, familiar, parent_of, repo_names
+from wherry.images.registry import Registry
 from wherry.images.store import ImageStore
 from wherry.images.tag import Tag, read_target
 from wherry.model.image import Descriptor, Platform
@@ -229,7 +231,17 @@ def test_broken_targets(repo: str, tag: str, said: str) -> None:
 def store_of(shop: Shop) -> ImageStore:
     nothing: Any = None
     return ImageStore(
-        shop.content, shop.images, shop.snapshots, nothing, nothing, EventBus(), lambda: shop.uses, "/nowhere", {}
+        shop.content,
+        shop.images,
+        shop.snapshots,
+        nothing,
+        nothing,
+        EventBus(),
+        lambda: shop.uses,
+        "/nowhere",
+        {},
+        Registry(Registries()),
+        1,
     )
 
 

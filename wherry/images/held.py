@@ -1,5 +1,6 @@
 """A lease around a piece of work: what it makes stays until something else refers to it (images.md 4)."""
 
+import asyncio
 import logging
 import secrets
 import time
@@ -17,18 +18,27 @@ log = logging.getLogger("wherry.images")
 
 
 @asynccontextmanager
-async def hold(leases: Leases, mark: Mapping[str, str]) -> AsyncIterator[str]:
+async def hold(leases: Leases, mark: Mapping[str, str], *, stays: bool = False) -> AsyncIterator[str]:
     """Make a lease and end it at the end; one outlives a crash of ours until it expires or the next boot's sweep.
 
-    `mark` are the labels that tell the sweep that it is ours.
+    `mark` are the labels that tell the sweep that it is ours. If it `stays`, it does when the work is cancelled:
+    another attempt finds what there is already. After a failure nothing of it is left in the store.
     """
     lease = secrets.token_hex(32)
+    keep = sync = False
     try:
         # Not cut in two: the end of a lease that is being made would find none.
         await finish(leases.create(lease, {PRUNE_LABEL: "true", **mark}, time.time_ns() + LEASE_NS))
         yield lease
+    except asyncio.CancelledError:
+        keep = stays
+        raise
+    except EngineError:
+        sync = True
+        raise
     finally:
         try:
-            await finish(leases.delete(lease))
+            if not keep:
+                await finish(leases.delete(lease, sync))
         except EngineError as error:
             log.warning("the lease %s stays until it expires: %s", lease, error)

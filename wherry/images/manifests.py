@@ -34,6 +34,8 @@ RUNS = {
     "arm64": (("arm64", ""), ("arm", "v8"), ("arm", "v7"), ("arm", "v6"), ("arm", "v5")),
 }
 """What a machine runs, best first. Which level of amd64 it has is not known here: what every one runs is best."""
+LEVELS: dict[str, tuple[str, ...]] = {"amd64": ("v4", "v3", "v2", ""), "arm": ("v8", "v7", "v6", "v5")}
+"""Variants, of which each runs what those behind it do."""
 
 Document = TypeVar("Document", Index, Manifest, ImageConfig)
 
@@ -95,8 +97,7 @@ class Documents:
     def __init__(self, content: Content, host: Platform) -> None:
         """Take the store, and what this machine runs."""
         self._content = content
-        runs = RUNS.get(host.architecture, ((host.architecture, host.variant),))
-        self._runs = [(host.os, architecture, variant) for architecture, variant in runs]
+        self._runs = runs(host)
         self._cache: Cache[Any] = Cache(CACHE_BYTES)
 
     def forget(self) -> None:
@@ -197,6 +198,17 @@ class Documents:
         wanted = normal(platform or Platform())
         key = (wanted.os, wanted.architecture, wanted.variant)
         return self._runs.index(key) if key in self._runs else len(self._runs)
+
+
+def runs(wanted: Platform) -> list[tuple[str, str, str]]:
+    """Return what serves a platform, best first: system, architecture and variant in their normal spelling."""
+    found = normal(wanted)
+    levels = LEVELS.get(found.architecture, ())
+    if found.variant and found.variant in levels:
+        lesser = levels[levels.index(found.variant) :]
+        return [(found.os, found.architecture, variant) for variant in lesser]
+    pairs = RUNS.get(found.architecture, ()) if not found.variant else ()
+    return [(found.os, *pair) for pair in pairs or ((found.architecture, found.variant),)]
 
 
 def is_image(leaf: Descriptor, manifest: Manifest | None) -> bool:

@@ -1,6 +1,7 @@
-"""Platforms of images: what a client asks for in JSON, what fits, and how it is written (images.md 5)."""
+"""Platforms of images: what a client asks for in either form, what fits, and how it is written (images.md 5)."""
 
 import platform
+import re
 
 import msgspec
 
@@ -16,6 +17,21 @@ SYNONYMS = {
     ("arm", "7"): ("arm", "v7"),
 }
 NAMES = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "armhf": "arm", "i386": "386"}
+
+_COMPONENT = re.compile(r"[A-Za-z0-9_.-]+")
+_SYSTEMS = frozenset(("linux", "windows", "darwin", "freebsd", "netbsd", "openbsd", "solaris", "aix", "plan9"))
+_ARCHITECTURES = {
+    **{
+        name: (name, "")
+        for name in ("amd64", "arm64", "arm", "386", "ppc64le", "s390x", "riscv64", "mips64le", "loong64")
+    },
+    "x86_64": ("amd64", ""),
+    "x86-64": ("amd64", ""),
+    "aarch64": ("arm64", ""),
+    "armhf": ("arm", "v7"),
+    "armel": ("arm", "v6"),
+    "i386": ("386", ""),
+}
 
 
 def host_platform() -> Platform:
@@ -37,6 +53,37 @@ def read_platform(text: str) -> Platform | None:
     if not wanted.os and not wanted.architecture and (wanted.variant or wanted.os_version):
         raise InvalidParameter("optional platform fields provided, but OS and Architecture are missing")
     raise InvalidParameter("both OS and Architecture must be provided")
+
+
+def parse_platform(text: str, host: Platform) -> Platform | None:
+    """Return the platform of `os[/arch[/variant]]`, what is left out being the host's; None for an empty text.
+
+    InvalidParameter in Docker's words.
+    """
+    if not text:
+        return None
+    parts = text.lower().split("/")
+    for part in parts:
+        if not _COMPONENT.fullmatch(part):
+            raise InvalidParameter(
+                f'"{part}" is an invalid component of "{text}": platform specifier component must match '
+                '"^[A-Za-z0-9_.-]+$": invalid argument'
+            )
+    if len(parts) == 1:
+        return _parse_one(parts[0], host)
+    architecture, variant = _ARCHITECTURES.get(parts[1], (parts[1], ""))
+    if len(parts) > 3:
+        raise InvalidParameter(f'"{text}": cannot parse platform specifier: invalid argument')
+    return Platform(os=parts[0], architecture=architecture, variant=parts[2] if len(parts) == 3 else variant)
+
+
+def _parse_one(word: str, host: Platform) -> Platform:
+    if word in _SYSTEMS:
+        return Platform(os=word, architecture=host.architecture)
+    if word in _ARCHITECTURES:
+        architecture, variant = _ARCHITECTURES[word]
+        return Platform(os=host.os, architecture=architecture, variant=variant)
+    raise InvalidParameter(f'"{word}": unknown operating system or architecture: invalid argument')
 
 
 def fits(offered: Platform, wanted: Platform) -> bool:

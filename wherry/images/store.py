@@ -19,14 +19,18 @@ from wherry.images.manifests import Documents
 from wherry.images.meter import Meter
 from wherry.images.names import Names
 from wherry.images.platforms import host_platform
+from wherry.images.pull import Pull, Transfer
 from wherry.images.ready import Ready
+from wherry.images.registry import Registry
 from wherry.images.remove import Remove
 from wherry.images.resolve import Catalog, find, read
+from wherry.images.slots import Slots
 from wherry.images.tag import Tag
 from wherry.images.unpack import Unpacker
 from wherry.images.uses import ImageUse as ImageUse
 from wherry.images.uses import InUse
 from wherry.model.image import Descriptor, ImageConfig
+from wherry.model.query import PullOptions
 
 Json = dict[str, Any]
 Items = list[Json]
@@ -60,22 +64,33 @@ class ImageStore:
         in_use: InUse,
         spool: str,
         mark: dict[str, str],
+        registry: Registry,
+        downloads: int,
     ) -> None:
         """Take containerd's services, who is told, who tells the containers; archives go to the directory `spool`.
 
-        `mark` labels our leases for the sweep at boot.
+        `mark` labels our leases for the sweep at boot; `downloads` is how many there are at a time, 0 for no limit.
         """
         self._images = images
         self._documents = Documents(content, host_platform())
         self._meter = Meter(content, snapshots)
         names = Names(images, bus)
         unpack = Unpacker(content, leases, snapshots, diff)
+        self._pull = Pull(content, leases, images, unpack, names, registry, Slots(downloads), mark)
         self._ready = Ready(snapshots, leases, unpack, mark)
         self._loader = Loader(content, leases, unpack, names, spool, mark, bus)
         self._listing = Listing(images, self._documents, self._meter, in_use)
         self._inspect = Inspect(images, self._documents, self._meter, in_use, snapshots.snapshotter)
         self._tag = Tag(images, self._documents, names)
         self._remove = Remove(images, names, in_use)
+
+    async def pull(self, options: PullOptions) -> Transfer:
+        """Begin to pull; what fails before the first message is raised in Docker's words."""
+        return await self._pull(options)
+
+    async def close(self) -> None:
+        """Give up the pulls under way and end the connections to registries."""
+        await self._pull.close()
 
     def load(self, chunks: AsyncIterator[bytes], quiet: bool, platform: str) -> AsyncIterator[Json]:
         """Yield the messages of loading an archive."""

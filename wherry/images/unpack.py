@@ -1,7 +1,8 @@
 """An image's layers become a chain of committed snapshots (images.md 3 and 4; OCI config.md "Layer ChainID")."""
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from hashlib import sha256
 
 from wherry.base.errors import Conflict, EngineError, InvalidParameter, NotFound, System
@@ -19,6 +20,13 @@ GC_SNAPSHOT_LABEL = "containerd.io/gc.ref.snapshot"
 """Followed by `.<snapshotter>`, on a config blob: what keeps the chain alive."""
 
 
+Around = Callable[[Descriptor], AbstractAsyncContextManager[None]]
+
+
+def _nothing(_layer: Descriptor) -> AbstractAsyncContextManager[None]:
+    return nullcontext()
+
+
 class Unpacker:
     """Applies layers that are in the content store; a snapshot that exists is used as it is."""
 
@@ -29,9 +37,10 @@ class Unpacker:
         self._snapshots = snapshots
         self._diff = diff
 
-    async def __call__(self, manifest: Manifest, config: ImageConfig, lease: str) -> str:
+    async def __call__(self, manifest: Manifest, config: ImageConfig, lease: str, around: Around = _nothing) -> str:
         """Unpack an image and return its chain id, `""` without layers; from now on its config keeps the chain alive.
 
+        `around` is entered for each layer: it waits until the layer is in the content store, and sees it unpacked.
         InvalidParameter if layers and config do not belong together, System in containerd's words if one cannot be
         unpacked; what was done of that layer is undone.
         """
@@ -39,8 +48,9 @@ class Unpacker:
         check_diff_ids(manifest.layers, diff_ids)
         chain = ""
         for layer, diff_id, above in zip(manifest.layers, diff_ids, chain_ids(diff_ids), strict=True):
-            if not await self._held(above, lease):
-                await self._layer(layer, diff_id, chain, above, lease)
+            async with around(layer):
+                if not await self._held(above, lease):
+                    await self._layer(layer, diff_id, chain, above, lease)
             chain = above
         if chain:
             label = f"{GC_SNAPSHOT_LABEL}.{self._snapshots.snapshotter}"

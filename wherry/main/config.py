@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from wherry.base.errors import InvalidParameter
+from wherry.images.hosts import check_insecure, check_mirror
 from wherry.main.options import IGNORED_KEYS, OPTIONS, REFUSED_KEYS, Kind
 
 DEFAULT_FILE = "/etc/wherry/daemon.json"
@@ -63,6 +64,12 @@ class Config:
     """Seconds that containers get at shutdown; negative means no limit."""
     live_restore: bool = False
     init: bool = False
+    registry_mirrors: tuple[str, ...] = ()
+    """URLs with a slash at the end, asked for what is on Docker Hub before it."""
+    insecure_registries: tuple[str, ...] = ()
+    """Hosts with or without port, and networks with prefix length, whose registries need no certificate."""
+    max_concurrent_downloads: int = 3
+    """Blobs that come at a time for all pulls together; 0 means no limit."""
     labels: tuple[str, ...] = ()
     """`key=value` each, keys unique."""
 
@@ -170,6 +177,8 @@ def _settled(values: Mapping[str, Any]) -> Config:
         pidfile=os.path.abspath(config.pidfile) if config.pidfile else f"{exec_root}/wherryd.pid",
         containerd=config.containerd.removeprefix("unix://"),
         ip_masq=config.ip_masq and config.iptables,
+        registry_mirrors=tuple(check_mirror(text) for text in config.registry_mirrors),
+        insecure_registries=tuple(check_insecure(text) for text in config.insecure_registries),
     )
     _check(settled)
     return settled
@@ -183,6 +192,8 @@ def _check(config: Config) -> None:
     _check_log_driver(config.log_driver)
     _check_network(config)
     _check_labels(config.labels)
+    if config.max_concurrent_downloads < 0:
+        raise InvalidParameter(f"invalid max concurrent downloads: {config.max_concurrent_downloads}")
 
 
 def _check_host(host: str) -> None:

@@ -66,6 +66,11 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         Option("live-restore", _S, "live-restore", "Leave containers running while the daemon is down"),
         Option("shutdown-timeout", _N, "shutdown-timeout", "Seconds that containers get to stop; -1: no limit"),
     ),
+    "Registries": (
+        Option("registry-mirror", _L, "registry-mirrors", "URL of a mirror of Docker Hub (repeatable)"),
+        Option("insecure-registry", _L, "insecure-registries", "Host or network without certificates (repeatable)"),
+        Option("max-concurrent-downloads", _N, "max-concurrent-downloads", "Layers that come at a time; 0: no limit"),
+    ),
     "The daemon": (
         Option("debug", _S, "debug", "Log everything", "D"),
         Option("log-level", _T, "log-level", "debug, info, warn, error or fatal", "l"),
@@ -86,10 +91,10 @@ cri-containerd default-address-pool:default-address-pools default-cgroupns-mode 
 default-ipc-mode default-network-opt:default-network-opts default-runtime default-shm-size default-stop-timeout
 default-ulimit:default-ulimits dns-opt:dns-opts dns-search exec-opt:exec-opts feature:features firewall-backend
 fixed-cidr fixed-cidr-v6 host-gateway-ip:host-gateway-ips http-proxy https-proxy icc init-path
-insecure-registry:insecure-registries ip ip-forward-no-drop ip6tables ipv6 log-format max-concurrent-downloads
+ip ip-forward-no-drop ip6tables ipv6 log-format
 max-concurrent-uploads max-download-attempts metrics-addr network-control-plane-mtu network-diagnostic-port
 no-new-privileges no-proxy node-generic-resource:node-generic-resources nri-opts raw-logs
-registry-mirror:registry-mirrors restart rootless seccomp-profile selinux-enabled storage-driver
+restart rootless seccomp-profile selinux-enabled storage-driver
 storage-opt:storage-opts swarm-default-advertise-addr tls tlscacert tlscert tlskey tlsverify userland-proxy
 userland-proxy-path userns-remap
 """

@@ -1,4 +1,4 @@
-"""Images: load, list, inspect, tag, remove (images.md 6 to 9, 11, 16)."""
+"""Images: pull, load, list, inspect, tag, remove (images.md 6 to 9, 11, 13, 16)."""
 
 from collections.abc import AsyncIterator
 
@@ -7,15 +7,28 @@ import msgspec
 from wherry.api.call import Call
 from wherry.api.reply import JSON, Answer, Reply, Stream, json_reply
 from wherry.api.router import delete, get, post
-from wherry.api.services import Json
+from wherry.api.services import Json, PullOptions
 from wherry.api.versions import (
     cut_image,
     cut_image_summary,
     lift_image_filters,
     lift_inspect_manifests,
     lift_list_manifests,
+    lift_pull_platform,
     lift_shared_size,
 )
+from wherry.base.errors import Unimplemented
+
+
+async def create(call: Call) -> Answer:
+    """Pull an image or all of a repository; its failures are messages once there has been one."""
+    query = call.query
+    if query.text("fromImage") == "":
+        raise Unimplemented("importing images is not supported by this engine yet")
+    platform = lift_pull_platform(query.text("platform"), call.version)
+    auth = call.request.headers.get("X-Registry-Auth", "")
+    transfer = await call.services.images.pull(PullOptions(query.text("fromImage"), query.text("tag"), platform, auth))
+    return Stream(_lines(transfer.messages()), JSON, transfer.cancel)
 
 
 async def load(call: Call) -> Answer:
@@ -61,6 +74,7 @@ async def remove(call: Call) -> Answer:
 
 
 ROUTES = [
+    post("/images/create", call=create, polls=True),
     post("/images/load", call=load, polls=True),
     get("/images/json", call=listing),
     get("/images/{name:.*}/json", call=inspect),
