@@ -6,6 +6,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -14,6 +15,8 @@ from tests.real.engine import WHERRYD, Engine
 from tests.real.leaks import assert_no_leaks, look
 from tests.real.test_life import follow_until
 
+STOP_SECONDS = 5
+"""A bound against waiting for containers that go on, not a measure."""
 READY = "echo ready; while :; do usleep 10000; done"
 TICKER = "i=0; while :; do i=$((i+1)); echo $i; usleep 2000; done"
 
@@ -60,6 +63,19 @@ def test_live_restore_keeps_container_log_and_exit_code(own: Engine) -> None:
     assert lines == [str(n) for n in range(1, len(lines) + 1)]
     own.ok("rm", ident)
     assert_no_leaks(own, before)
+
+
+def test_live_restore_at_a_stop(own: Engine) -> None:
+    """An orderly stop leaves the container running, does not wait for it, and the next start takes it up."""
+    own.start("--live-restore")
+    own.load_demo(IMAGE)
+    ident = own.ok("run", "-d", IMAGE, "sleep", "1000")
+    began = time.monotonic()
+    assert own.stop() == 0
+    assert time.monotonic() - began < STOP_SECONDS
+    own.start("--live-restore")
+    assert own.inspect(ident)["State"]["Running"]
+    own.ok("rm", "-f", ident)
 
 
 def test_container_that_ends_while_the_daemon_is_away(own: Engine) -> None:

@@ -1,10 +1,15 @@
 """The `filters` parameter of list, prune and events in both of its forms (api-containers.md 1.6)."""
 
+import re
 from typing import Any
 
 import msgspec
 
 from wherry.base.errors import InvalidParameter
+
+PATTERN_MAX, REPEATS_MAX = 256, 3
+_NESTED = re.compile(r"\)[*+{]|\\[1-9]")
+_REPEAT = re.compile(r"[*+]|\{[0-9]*,[0-9]*\}")
 
 
 def parse(text: str) -> dict[str, list[str]]:
@@ -33,3 +38,18 @@ def _values(values: Any) -> list[str]:
     if isinstance(values, list) and all(isinstance(value, str | None) for value in values):
         return [value or "" for value in values]
     raise InvalidParameter("invalid filter")
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Search for a pattern, or compare with it as it is.
+
+    A broken pattern finds nothing, nor does one that Python's backtracking could take for ever on.
+    """
+    if pattern == text:
+        return True
+    if len(pattern) > PATTERN_MAX or _NESTED.search(pattern) or len(_REPEAT.findall(pattern)) > REPEATS_MAX:
+        return False
+    try:
+        return re.search(pattern, text) is not None
+    except re.error:
+        return False

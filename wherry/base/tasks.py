@@ -1,8 +1,9 @@
 """The supervisor of background work: every flow has an owner, a name, and an end that somebody sees."""
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -16,11 +17,17 @@ class Supervisor:
     def __init__(self) -> None:
         """Begin with no flow."""
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._idle: set[asyncio.Task[Any]] = set()
 
     def spawn(self, flow: Coroutine[Any, Any, object], name: str) -> None:
         """Run a flow that nobody waits for; its failure is logged."""
+        _ = self.begin(flow, name)
+
+    def begin(self, flow: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
+        """The same for a flow that may be called off: cancel the task."""
         task = self._begin(flow, name)
         task.add_done_callback(_say_failure)
+        return task
 
     def _begin(self, flow: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
         task = asyncio.create_task(flow, name=name)
@@ -32,8 +39,21 @@ class Supervisor:
         """Run a flow to its end even if the caller is cancelled (a client that hangs up)."""
         return await asyncio.shield(self._begin(flow, name))
 
+    @contextlib.contextmanager
+    def idle(self) -> Iterator[None]:
+        """The running flow only waits meanwhile, maybe for days: a drain does not wait for it."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._idle.add(task)
+        try:
+            yield
+        finally:
+            self._idle.discard(task)
+
     async def drain(self, seconds: float) -> list[str]:
-        """Wait for all flows, then cancel the rest; returns the names of those cancelled."""
+        """End what only waits, wait for all other flows, then cancel the rest; returns the names of the rest."""
+        for task in self._idle:
+            task.cancel()
         if not self._tasks:
             return []
         _, late = await asyncio.wait(self._tasks, timeout=seconds)

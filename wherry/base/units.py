@@ -75,6 +75,26 @@ def human_duration(span_ns: int) -> str:
     return f"{span_ns // HOUR // _YEAR_HOURS} years"
 
 
+def format_duration(span_ns: int) -> str:
+    """Return a span of nanoseconds, not negative, as Go writes it: `1h0m0s`, `1.5s`, `100ms`, `0s`."""
+    if span_ns < SECOND:
+        for name, unit in (("ms", 1_000_000), ("µs", 1000), ("ns", 1)):
+            if span_ns >= unit:
+                return f"{_decimal(span_ns, unit)}{name}"
+        return "0s"
+    hours, rest = divmod(span_ns, HOUR)
+    minutes, rest = divmod(rest, MINUTE)
+    before = f"{hours}h{minutes}m" if hours else f"{minutes}m" if minutes else ""
+    return f"{before}{_decimal(rest, SECOND)}s"
+
+
+def _decimal(number: int, unit: int) -> str:
+    """Return number / unit exactly; the unit is a power of ten."""
+    whole, fraction = divmod(number, unit)
+    digits = str(unit + fraction)[1:].rstrip("0")
+    return f"{whole}.{digits}" if digits else str(whole)
+
+
 def parse_size(text: str) -> int:
     """Return the bytes of `10m`, `1.5g`, `64 KiB`: powers of 1024. InvalidParameter: `invalid size: '<text>'`."""
     match = _SIZE.fullmatch(text)

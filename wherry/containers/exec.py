@@ -4,6 +4,7 @@ The keeper owns its streams. The instance shows its exit code before the client'
 inspect right after.
 """
 
+import logging
 import os
 from collections.abc import Sequence
 
@@ -27,6 +28,8 @@ from wherry.state.store import Store
 from wherry.streams.detach import parse_keys
 from wherry.streams.frames import frame
 from wherry.streams.keepers import AttachOptions, Keeper, Stdio
+
+log = logging.getLogger("wherry.exec")
 
 WAIT_SECONDS = 3600.0
 DRAIN_SECONDS = 2.0
@@ -74,6 +77,7 @@ class Processes:
             i.exit_code = error.code if isinstance(error, RuntimeRefused) else NOT_REACHED
             i.running = False
             i.up.set()
+            i.over.set()
             if keeper is not None:
                 await keeper.end_exec(i.id, 0)
             raise
@@ -83,6 +87,10 @@ class Processes:
     async def resize(self, i: Instance, height: int, width: int) -> None:
         """Resize the terminal of a started instance."""
         await self._shim.resize(i.rec.id, i.id, width, height)
+
+    async def kill(self, i: Instance, number: int) -> None:
+        """Signal a started instance; NotFound when its process is gone."""
+        await self._shim.kill(i.rec.id, number, i.id)
 
     async def close_stdin(self, i: Instance) -> None:
         """Let the process see the end of its stdin, once it is up."""
@@ -111,14 +119,26 @@ class Processes:
             i.pid = await self._shim.start(i.rec.id, i.id)
             i.up.set()
         except EngineError as error:
+            await self._forget(i)
             raise at_runtime(str(error)) from error
 
+    async def _forget(self, i: Instance) -> None:
+        """The shim keeps what it could not start; a probe may fail to start many times in one run."""
+        try:
+            await self._shim.delete_process(i.rec.id, i.id)
+        except EngineError as error:
+            log.debug("exec %s stays with its container: %s", i.id, error)
+
     async def _watch(self, i: Instance, keeper: Keeper) -> None:
-        i.exit_code = await self._wait(i)
+        with self._supervisor.idle():
+            i.exit_code = await self._wait(i)
         i.running = False
-        await keeper.end_exec(i.id, DRAIN_SECONDS)
-        await self._shim.delete_process(i.rec.id, i.id)
-        self._news.container(i.rec, "exec_die", execID=i.id, exitCode=str(i.exit_code))
+        try:
+            await keeper.end_exec(i.id, DRAIN_SECONDS)
+            await self._shim.delete_process(i.rec.id, i.id)
+        finally:
+            self._news.container(i.rec, "exec_die", execID=i.id, exitCode=str(i.exit_code))
+            i.over.set()
 
     async def _wait(self, i: Instance) -> int:
         while True:
@@ -172,13 +192,16 @@ class Exec:
         if not request.cmd:
             raise InvalidParameter("No exec command specified")
         parse_keys(request.detach_keys, "escape")
-        rec = self._running(ref)
+        return (await self.make(self._running(ref), request)).id
+
+    async def make(self, rec: Record, request: ExecRequest) -> Instance:
+        """Keep an instance for a container that runs; raises the kinds of a user that is not there."""
         user = request.user or rec.config.user
         ids = await offload(find_user, self._layout.rootfs(rec), user, rec.host_config.group_add)
         instance = Instance(rec, request, ids)
         self._execs.add(instance)
         self._news.container(rec, f"exec_create: {instance.command}", execID=instance.id)
-        return instance.id
+        return instance
 
     def start(self, exec_id: str, request: ExecStart) -> ExecSession:
         """Check now and claim the instance; the process starts with the session."""

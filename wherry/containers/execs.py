@@ -28,6 +28,8 @@ class Instance:
     pid: int = 0
     up: asyncio.Event = field(default_factory=asyncio.Event)
     """The process is there, or never will be."""
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    """Its end is known, its output delivered, its event sent; or it could not be started."""
 
     @property
     def command(self) -> str:
@@ -56,6 +58,10 @@ class Execs:
             return self._instances[exec_id]
         except KeyError:
             raise NotFound(f"No such exec instance: {exec_id}") from None
+
+    def drop(self, exec_id: str) -> None:
+        """Forget one instance."""
+        self._instances.pop(exec_id, None)
 
     def of(self, ident: str) -> list[str]:
         """Ids of a container's created and running instances, as inspect shows them."""

@@ -7,6 +7,7 @@ import time
 from wherry.base.errors import DeadlineExceeded, EngineError, NotFound, Unavailable
 from wherry.base.tasks import Supervisor, finish
 from wherry.containerd.tasks import Exit
+from wherry.containers.monitors import Monitors
 from wherry.containers.news import News
 from wherry.containers.policy import Restarts
 from wherry.containers.remove import Remove
@@ -41,8 +42,10 @@ class Exits:
         remove: Remove,
         supervisor: Supervisor,
         restarts: Restarts,
+        monitors: Monitors,
     ) -> None:
-        """Take the records, the tier, the steps to release, who is told, and the policies."""
+        """Take the records, the tier, the steps to release, who is told, the policies, and the health checks."""
+        self._monitors = monitors
         self._restarts = restarts
         self._store = store
         self._shim = shim
@@ -62,6 +65,7 @@ class Exits:
             async with self._store.exclusive(ident) as slot:
                 if not slot.rec.alive or slot.rec.generation != generation:
                     return
+                await self._monitors.stop(ident)
                 owed = await finish(release_all(self._steps.all, slot.rec))
                 at = exit.at_ns or time.time_ns()
                 pause = self._restarts.pause(slot.rec, exit.status, at)
@@ -78,7 +82,8 @@ class Exits:
             log.debug("container %s was removed before its exit was settled", ident)
 
     async def _watch(self, ident: str, generation: int) -> None:
-        exit = await self._wait(ident)
+        with self._supervisor.idle():
+            exit = await self._wait(ident)
         pause = RETRY_SECONDS
         while True:
             try:

@@ -78,9 +78,9 @@ class Kill:
             await self._shim.kill(rec.id, number)
         except NotFound:
             return
+        self._news.container(rec, "kill", signal=str(number))
         if ends:
             await self._pause.thaw(rec.id)
-        self._news.container(rec, "kill", signal=str(number))
 
     async def hard(self, rec: Record, by_hand: bool = True) -> None:
         """SIGKILL and wait until the exit is settled; DeadlineExceeded when it is not in time.

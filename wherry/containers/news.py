@@ -1,6 +1,7 @@
 """What the world hears of a container: its events with their attributes (api-containers.md 5.3)."""
 
 from wherry.base.events import EventBus
+from wherry.model.container import MountPoint
 from wherry.state.record import Endpoint, Record
 
 
@@ -20,3 +21,11 @@ class News:
         """Publish that a container joined or left a network."""
         attributes = {"container": rec.id, "name": endpoint.network, "type": endpoint.driver}
         self._bus.publish("network", action, endpoint.network_id, attributes)
+
+    def volume(self, rec: Record, action: str, point: MountPoint) -> None:
+        """Publish that a container begins or ends to use a volume."""
+        attributes = {"container": rec.id, "driver": point.driver}
+        if action == "mount":
+            place = {"destination": point.destination, "propagation": point.propagation}
+            attributes |= {**place, "read/write": "true" if point.rw else "false"}
+        self._bus.publish("volume", action, point.name, attributes)

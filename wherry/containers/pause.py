@@ -1,6 +1,7 @@
 """Pausing and unpausing: the kernel's freezer holds every process of a container (start.md 7.4)."""
 
 from wherry.base.errors import EngineError, System
+from wherry.containers.monitors import Monitors
 from wherry.containers.news import News
 from wherry.runtimes.shim import Shim
 from wherry.state.machine import Verb, check
@@ -11,8 +12,9 @@ from wherry.state.store import Store
 class Pause:
     """Both verbs, and the thaw that a signal needs."""
 
-    def __init__(self, store: Store, shim: Shim, news: News) -> None:
-        """Take the records, the tier, and who is told."""
+    def __init__(self, store: Store, shim: Shim, news: News, monitors: Monitors) -> None:
+        """Take the records, the tier, who is told, and the health checks, which rest meanwhile."""
+        self._monitors = monitors
         self._store = store
         self._shim = shim
         self._news = news
@@ -21,9 +23,11 @@ class Pause:
         """Freeze a running container; Conflict in Docker's words."""
         async with self._store.exclusive(self._store.get(ref).id) as slot:
             check(slot.rec, Verb.PAUSE)
+            await self._monitors.stop(slot.rec.id)  # first: a probe that is frozen while it starts cannot be ended
             try:
                 await self._shim.pause(slot.rec.id)
             except EngineError as error:
+                self._monitors.watch(slot.rec)
                 raise System(f"cannot pause container {slot.rec.id}: {error}") from error
             await slot.move(Verb.PAUSE)
             self._news.container(slot.rec, "pause")
@@ -49,4 +53,5 @@ class Pause:
                 if task.status == "paused":
                     raise System(f"Cannot unpause container {ident}: {error}") from error
             await slot.move(Verb.UNPAUSE)
+            self._monitors.watch(slot.rec)
             self._news.container(slot.rec, "unpause")

@@ -13,6 +13,7 @@ from wherry.containerd.tasks import Exit, TaskState
 from wherry.containers.exits import UNKNOWN_STATUS, Exits
 from wherry.containers.hub import Hub
 from wherry.containers.kill import stop_signal
+from wherry.containers.monitors import Monitors
 from wherry.containers.policy import Restarts, wants_restart
 from wherry.containers.remove import Remove
 from wherry.containers.rollback import leftovers, release_all
@@ -45,8 +46,10 @@ class Recover:
         remove: Remove,
         sweep: Sweep,
         restarts: Restarts,
+        monitors: Monitors,
     ) -> None:
-        """Take the records, the system's side of a container, the verbs that settle it, and the policies."""
+        """Take the records, the system's side of a container, what settles it, the policies, and the health checks."""
+        self._monitors = monitors
         self._restarts = restarts
         self._store = store
         self._shim = shim
@@ -105,6 +108,9 @@ class Recover:
         self._exits.watch(rec)
         if not live_restore:
             await self._stop.stop(rec, stop_signal(rec), grace(rec, None), by_hand=False)
+            return
+        async with self._store.exclusive(rec.id) as slot:
+            self._monitors.watch(slot.rec)
 
     async def _align(self, rec: Record, phase: Phase) -> None:
         """A pause or its end may have been cut between the effect and the record."""
