@@ -110,12 +110,14 @@ SLIPS = (
 )
 
 OURS = (
+    Known("*", "*Wherry*", "where a start spent its time and how a run ended: an addition"),
     Known("create no image and no command", "body.message", "a body that says nothing is an empty config"),
     Known(
         "create endpoint*address*",
         "body.message",
         "dockerd adds a word on subnets, another one if docker0 was there before it",
     ),
+    Known("volume over a file", "err.0", "dockerd looks at create and names a path of its own"),
     Known("create in a file", "*", "create mounts nothing, so a bad working directory is told at start"),
     *each(
         ("start as an absent user", "start with a bad tmpfs"),
@@ -141,7 +143,6 @@ UNSUPPORTED = tuple(
         ("remove link", "links"),
         ("create port protocol bad", "published ports"),
         ("create volumes from *", "volumes of other containers"),
-        ("create bind *", "named volumes"),
         ("create mount cluster", "cluster volumes"),
         ("create mount npipe", "named pipes"),
         ("create storage option", "storage options"),

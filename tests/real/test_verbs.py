@@ -3,7 +3,7 @@
 import json
 
 from tests.real.conftest import IMAGE
-from tests.real.engine import Engine
+from tests.real.engine import WHERRYD, Engine
 
 
 def test_rename(engine: Engine) -> None:
@@ -63,3 +63,21 @@ def test_update(engine: Engine) -> None:
     assert engine.inspect(ident)["HostConfig"]["Memory"] == 32 << 20
     assert "Minimum memory limit allowed is 6MB" in engine.docker("update", "-m", "1m", ident).stderr.decode()
     engine.ok("update", "--restart", "no", ident)
+
+
+def test_explain(engine: Engine) -> None:
+    tool = WHERRYD.removesuffix("d")
+
+    def explain(ref: str) -> str:
+        return engine.box.output(tool, "explain", "--host", engine.host, ref)
+
+    ident = engine.ok("create", "--name", "curious", IMAGE, "sh", "-c", "exit 4")
+    assert "It was never started." in explain("curious")
+    engine.docker("start", "-a", ident)
+    text = explain(ident)
+    for step in ("rootfs", "netns", "task", "run"):
+        assert f"  {step} " in text
+    assert "exit status 4." in text
+    broken = engine.ok("create", IMAGE, "absent-command")
+    engine.docker("start", broken)
+    assert "It failed at step task: failed to create task for container" in explain(broken)

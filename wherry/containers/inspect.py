@@ -10,7 +10,9 @@ import msgspec
 
 from wherry.base.units import format_time
 from wherry.containers.execs import Execs
+from wherry.containers.health import Health, HealthOf
 from wherry.containers.layout import Layout
+from wherry.containers.receipt import receipt
 from wherry.containers.render import Json, mounts, networks, ports, state
 from wherry.model.container import HostConfig
 from wherry.state.record import Record
@@ -46,8 +48,9 @@ _LEGACY_ENDPOINT = {
 class Inspect:
     """The verb."""
 
-    def __init__(self, store: Store, execs: Execs, layout: Layout, sizes: Sizes) -> None:
-        """Take the records, the exec instances, the paths, and who measures disk use."""
+    def __init__(self, store: Store, execs: Execs, layout: Layout, sizes: Sizes, health: HealthOf) -> None:
+        """Take the records, the exec instances, the paths, who measures disk use, and who knows their health."""
+        self._health = health
         self._store = store
         self._execs = execs
         self._layout = layout
@@ -57,17 +60,19 @@ class Inspect:
         """Return the description; NotFound and InvalidParameter in Docker's words."""
         rec = self._store.get(ref)
         measured = await self._sizes(rec) if size else None
-        return describe(rec, self._execs.of(rec.id), self._layout, measured)
+        return describe(rec, self._execs.of(rec.id), self._layout, measured, self._health(rec))
 
 
-def describe(rec: Record, execs: list[str], layout: Layout, sizes: tuple[int, int] | None) -> Json:
+def describe(
+    rec: Record, execs: list[str], layout: Layout, sizes: tuple[int, int] | None, health: Health | None = None
+) -> Json:
     """Return the description of a record; pure. `sizes` are the writable layer and the root filesystem."""
     shown = {
         "Id": rec.id,
         "Created": format_time(rec.created),
         "Path": rec.path,
         "Args": rec.args,
-        "State": state(rec),
+        "State": state(rec, health),
         "Image": rec.image_id,
         **_paths(rec, layout),
         "Name": f"/{rec.name}",
@@ -84,6 +89,7 @@ def describe(rec: Record, execs: list[str], layout: Layout, sizes: tuple[int, in
         "Mounts": mounts(rec),
         "Config": config(rec),
         "NetworkSettings": network_settings(rec),
+        "Wherry": receipt(rec),
     }
     if sizes is not None:
         shown["SizeRw"], shown["SizeRootFs"] = sizes

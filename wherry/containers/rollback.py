@@ -13,13 +13,14 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 
 from wherry.base.faults import Faults
 from wherry.base.tasks import finish
-from wherry.state.record import Record
+from wherry.state.record import Receipt, Record
 from wherry.state.store import Slot
 
 P = ParamSpec("P")
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
 
+MICROSECONDS = 1_000_000
 RELEASE_SECONDS = 20.0
 """How long one release may take before it stays owed."""
 
@@ -53,14 +54,19 @@ class Rollback:
         self._faults = faults
         self._begun: list[Releasable] = []
         self._beside: list[asyncio.Task[Any]] = []
+        self._began = time.perf_counter()
+        self._failed = ""
         self.spent: dict[str, float] = {}
         """Seconds by step."""
         self.owed: tuple[str, ...] = ()
 
     @property
-    def stage(self) -> str:
-        """Name of the step that was begun last: where a failure happened."""
-        return self._begun[-1].name if self._begun else "prepare"
+    def receipt(self) -> Receipt:
+        """What it cost so far, and where it failed."""
+        steps = {name: round(spent * MICROSECONDS) for name, spent in self.spent.items()}
+        return Receipt(
+            steps=steps, total=round((time.perf_counter() - self._began) * MICROSECONDS), failed=self._failed
+        )
 
     async def do(self, step: Step[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run one step and return what it acquired."""
@@ -76,10 +82,15 @@ class Rollback:
 
     async def _run(self, step: Step[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         began = time.perf_counter()
-        await self._at(f"{step.name}.before")
-        got = await step.acquire(self._slot, *args, **kwargs)
-        await self._at(f"{step.name}.after")
-        self.spent[step.name] = time.perf_counter() - began
+        try:
+            await self._at(f"{step.name}.before")
+            got = await step.acquire(self._slot, *args, **kwargs)
+            await self._at(f"{step.name}.after")
+        except BaseException:
+            self._failed = self._failed or step.name
+            raise
+        finally:
+            self.spent[step.name] = time.perf_counter() - began
         return got
 
     async def _at(self, point: str) -> None:

@@ -16,6 +16,7 @@ from wherry.containers.exits import Exits
 from wherry.containers.failure import exit_code
 from wherry.containers.hub import Hub
 from wherry.containers.layout import Layout
+from wherry.containers.monitors import Monitors
 from wherry.containers.news import News
 from wherry.containers.policy import Restarts
 from wherry.containers.remove import Remove
@@ -44,13 +45,15 @@ class Start:
         news: News,
         remove: Remove,
         restarts: Restarts,
+        monitors: Monitors,
         under_way: UnderWay,
         defaults: Defaults,
     ) -> None:
-        """Take the records, the steps, the paths, who watches the exit, clients, news, policies, what this host bears."""
+        """Take the records, the steps, the paths, who hears of what, the policies, and what this host can limit."""
         self._defaults = defaults
         self._under_way = under_way
         self._restarts = restarts
+        self._monitors = monitors
         self._layout = layout
         self._store = store
         self._steps = steps
@@ -95,6 +98,7 @@ class Start:
                 await finish(self._failed(slot, step, called_off))
                 raise called_off from error
         self._exits.watch(slot.rec)
+        self._monitors.watch(slot.rec)
         self._news.container(slot.rec, "start")
 
     async def _run(self, slot: Slot, step: Rollback, facts: dict[str, Any]) -> None:
@@ -102,14 +106,15 @@ class Start:
         netns = step.begin(s.netns)  # pinned before any process exists
         stdio = step.begin(s.stdio)  # keeper, fifos, log, waiting clients
         root = await step.do(s.rootfs)  # snapshot mounted, user known
-        volumes = await step.do(s.volumes)  # bind sources, tmpfs
+        volumes = await step.do(s.volumes, root)  # bind sources, volumes filled
         files = await step.do(s.netfiles)  # hosts, hostname, resolv.conf
         await step.do(s.endpoints, await netns)  # addresses, links, rules
         spec = build_spec(slot.rec, s.facts(slot.rec, root, volumes, files))  # pure, hence not a step
         began = time.time_ns()
         pid = await step.do(s.task, spec, await stdio)  # created, not yet running
         await step.do(s.run, pid)  # the user's process lives from here
-        await slot.move(Verb.STARTED, pid=pid, started_at=began, **facts)  # inside: a failed write rolls back too
+        facts = facts | {"pid": pid, "started_at": began, "receipt": step.receipt}
+        await slot.move(Verb.STARTED, **facts)  # inside: a failed write rolls back too
         log.debug("start %s: %s", slot.rec.id, ", ".join(f"{k} {v * 1e3:.1f} ms" for k, v in step.spent.items()))
 
     def _sandbox(self, rec: Record) -> dict[str, str]:
@@ -134,6 +139,8 @@ class Start:
             return  # the first write itself failed: nothing was begun
         text = str(error) or type(error).__name__
         left = leftovers(step.owed)
-        await slot.move(Verb.FAILED, error=text, exit_code=exit_code(error), network_ids={}, **left)
+        await slot.move(
+            Verb.FAILED, error=text, exit_code=exit_code(error), network_ids={}, receipt=step.receipt, **left
+        )
         if slot.rec.host_config.auto_remove:
             await self._remove.under(slot, volumes=True)

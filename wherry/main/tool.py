@@ -5,7 +5,7 @@ import sys
 
 from wherry.base.errors import EngineError
 from wherry.base.version import API_VERSION, VERSION
-from wherry.main import doctor
+from wherry.main import doctor, explain
 from wherry.main.client import Client
 from wherry.main.hello import Hello
 
@@ -26,6 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
             case "ping":
                 _say(Client(options.host, 5.0).read("GET", "/_ping").decode())
                 return 0
+            case "explain":
+                return explain.run(Client(options.host), options.container, _say)
             case _:
                 return doctor.run(options.host, options.data_root, _say)
     except EngineError as error:
@@ -42,7 +44,9 @@ def _parser() -> argparse.ArgumentParser:
     hello = commands.add_parser("hello", help="run a first container and say what happened, step by step")
     check = commands.add_parser("doctor", help="check what this machine has and lacks, each finding with a remedy")
     ping = commands.add_parser("ping", help="ask the engine whether it answers")
-    for command in (hello, check, ping):
+    why = commands.add_parser("explain", help="say where the start of a container spent its time, and how it ended")
+    why.add_argument("container", metavar="CONTAINER", help="its name or id")
+    for command in (hello, check, ping, why):
         command.add_argument("-H", "--host", default=SOCKET, help=f"the engine's socket (default {SOCKET})")
     check.add_argument("--data-root", default="/var/lib/wherry", help="where the engine keeps images and containers")
     return parser
