@@ -363,6 +363,8 @@ STORED = (
     stored("mac 1.43", "1.43", MacAddress="02:42:ac:11:00:99"),
     stored("auto remove 1.24", "1.24", HostConfig={"AutoRemove": True}),
     stored("health none", Healthcheck={"Test": ["NONE"]}),
+    stored("health", Healthcheck={"Test": ["CMD", "true"], "Interval": 10**9, "StartInterval": 10**9}),
+    stored("health 1.43", "1.43", Healthcheck={"Test": ["CMD", "true"], "StartInterval": 10**9}),
     stored(
         "device",
         HostConfig={"Devices": [{"PathOnHost": "/dev/null", "PathInContainer": "/dev/x", "CgroupPermissions": "r"}]},

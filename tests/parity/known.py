@@ -117,7 +117,7 @@ OURS = (
         "body.message",
         "dockerd adds a word on subnets, another one if docker0 was there before it",
     ),
-    Known("volume over a file", "err.0", "dockerd looks at create and names a path of its own"),
+    Known("volume over a file", "*err.0", "dockerd looks at create and names a path of its own"),
     Known("create in a file", "*", "create mounts nothing, so a bad working directory is told at start"),
     *each(
         ("start as an absent user", "start with a bad tmpfs"),

@@ -77,7 +77,7 @@ def test_absent_endpoints_say_so(client: docker.DockerClient) -> None:
         client.swarm.init()
     assert caught.value.status_code == 503
     with pytest.raises(docker.errors.APIError) as caught:
-        client.volumes.create("x")
+        client.plugins.list()
     assert caught.value.status_code == 501
 
 

@@ -5,7 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wherry.base.errors import InvalidParameter
-from wherry.base.units import HOUR, MINUTE, SECOND, format_time, human_duration, parse_size, parse_timestamp
+from wherry.base.units import (
+    HOUR,
+    MINUTE,
+    SECOND,
+    format_duration,
+    format_time,
+    human_duration,
+    parse_size,
+    parse_timestamp,
+)
 
 DAY = 24 * HOUR
 
@@ -36,6 +45,24 @@ DAY = 24 * HOUR
 )
 def test_a_duration_reads_as_docker_words_it(span: int, text: str) -> None:
     assert human_duration(span) == text
+
+
+@pytest.mark.parametrize(
+    ("span", "text"),
+    [
+        (0, "0s"),
+        (1, "1ns"),
+        (1_500, "1.5µs"),
+        (100_000_000, "100ms"),
+        (SECOND, "1s"),
+        (SECOND + 50_000_000, "1.05s"),
+        (90 * SECOND, "1m30s"),
+        (HOUR, "1h0m0s"),
+        (26 * HOUR + SECOND // 2, "26h0m0.5s"),
+    ],
+)
+def test_a_duration_reads_as_go_writes_it(span: int, text: str) -> None:
+    assert format_duration(span) == text
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Creating: the merge with the image, what is stored, the names, and that a failure leaves nothing."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,9 @@ from wherry.base.faults import Faults
 from wherry.containers.create import Create, check_request, prepare
 from wherry.containers.defaults import Defaults, Kernel, merge_image
 from wherry.containers.news import News
-from wherry.containers.platforms import check_platform, parse_platform
-from wherry.containers.unsupported import HEALTH_WARNING
+from wherry.containers.platforms import check_platform
 from wherry.containers.wishes import DEPRECATED_MAC
+from wherry.images.platforms import parse_platform
 from wherry.model.container import (
     ContainerConfig,
     CreateRequest,
@@ -197,10 +198,10 @@ def test_a_malformed_image_is_named(config: dict[str, Any]) -> None:
         merge_image(ContainerConfig(image="busybox"), config)
 
 
-def test_the_check_of_an_image_is_kept_and_warned_of() -> None:
+def test_the_check_of_an_image_is_kept() -> None:
     rec, warnings = made(CreateRequest(image="busybox"), image(Cmd=["sh"], Healthcheck={"Test": ["CMD", "true"]}))
     assert rec.config.healthcheck == HealthConfig(test=["CMD", "true"])
-    assert warnings == [HEALTH_WARNING]
+    assert warnings == []
 
 
 def test_the_hostname_is_the_short_id_or_the_hosts() -> None:
@@ -356,12 +357,25 @@ class FakeSnapshots:
 
 
 @dataclass
+class FakeVolumes:
+    """Notes which containers were created while their volumes were held."""
+
+    held: list[str] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def claimed(self, rec: Record) -> AsyncIterator[None]:
+        yield
+        self.held.append(rec.id)
+
+
+@dataclass
 class Bench:
     store: Store
     bus: EventBus = field(default_factory=EventBus)
     images: FakeImages = field(default_factory=FakeImages)
     leases: FakeLeases = field(default_factory=FakeLeases)
     snapshots: FakeSnapshots = field(default_factory=FakeSnapshots)
+    volumes: FakeVolumes = field(default_factory=FakeVolumes)
 
     @property
     def create(self) -> Create:
@@ -370,6 +384,7 @@ class Bench:
             self.store,
             self.leases,
             self.snapshots,
+            self.volumes,
             News(self.bus),
             DEFAULTS,
             {"owner": "test"},
@@ -414,6 +429,7 @@ async def test_the_mounts_of_request_and_image_are_stored(bench: Bench) -> None:
     request = CreateRequest(image="busybox", volumes={"/v": {}}, host_config=HostConfig(binds=["/srv:/image"]))
     await bench.create("boat", request, "", NOW)
     bind, volume = bench.store.get("boat").mounts
+    assert bench.volumes.held == [bench.store.get("boat").id]
     assert (bind.type, bind.source, bind.destination) == ("bind", "/srv", "/image")
     assert (volume.type, volume.destination) == ("volume", "/v")
     assert volume.source.endswith(f"/volumes/{volume.name}/_data")

@@ -6,8 +6,8 @@ import pytest
 from wherry.base.errors import Unimplemented
 from wherry.containers.create import check_request
 from wherry.containers.defaults import Defaults
-from wherry.containers.unsupported import HEALTH_WARNING, LACKS, LOG_DRIVERS, Lack, health_warnings, refuse_unsupported
-from wherry.model.container import CreateRequest, HealthConfig, HostConfig, LogConfig, Mount, PortBinding, RestartPolicy
+from wherry.containers.unsupported import LACKS, LOG_DRIVERS, Lack, refuse_unsupported
+from wherry.model.container import CreateRequest, HostConfig, LogConfig, Mount, PortBinding, RestartPolicy
 
 VERSION = (1, 51)
 ROWS = pytest.mark.parametrize("lack", LACKS, ids=lambda lack: f"{lack.field} {lack.flag}")
@@ -62,17 +62,3 @@ def test_what_is_honoured_passes(host: HostConfig) -> None:
 def test_every_absent_log_driver_is_named(driver: str) -> None:
     with pytest.raises(Unimplemented, match="LogConfig.Type"):
         refuse_unsupported(CreateRequest(host_config=HostConfig(log_config=LogConfig(type=driver))))
-
-
-@pytest.mark.parametrize(
-    ("health", "warnings"),
-    [
-        (None, []),
-        (HealthConfig(), []),
-        (HealthConfig(test=[]), []),
-        (HealthConfig(test=["NONE"]), []),
-        (HealthConfig(test=["CMD", "true"]), [HEALTH_WARNING]),
-    ],
-)
-def test_a_check_that_nobody_runs_is_warned_of(health: HealthConfig | None, warnings: list[str]) -> None:
-    assert health_warnings(health) == warnings

@@ -1,4 +1,4 @@
-"""The step volumes: a first start makes the anonymous volumes, and no later one does."""
+"""The step volumes: a first start fills empty volumes, a run tells which it uses, and a lost one is said."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -7,49 +7,100 @@ import pytest
 
 from tests.unit.records import record
 from wherry.base.errors import System
+from wherry.base.events import EventBus
 from wherry.base.faults import Faults
+from wherry.base.tasks import Supervisor
+from wherry.containers.news import News
+from wherry.containers.steps.rootfs import Root
 from wherry.containers.steps.volumes import Volumes
 from wherry.model.container import MountPoint
+from wherry.model.volume import VolumeNote
+from wherry.spec.facts import UserIds
 from wherry.state.machine import Verb
 from wherry.state.record import Record
 from wherry.state.store import Store
 from wherry.volumes.local import LocalVolumes
+from wherry.volumes.registry import VolumeRegistry
 
-NAME = "e" * 64
+PARTS = ("full", "bare")
+
+
+class Bench:
+    """A step over a directory, a root filesystem with one file below /v, and a container with two volumes there."""
+
+    def __init__(self, store: Store, directory: Path) -> None:
+        self.store, self.bus = store, EventBus()
+        self.local = LocalVolumes(str(directory))
+        self.root = Root(str(directory / "root"), UserIds(0, 0, ()))
+        (directory / "root" / "v").mkdir(parents=True)
+        (directory / "root" / "v" / "file").touch()
+        registry = VolumeRegistry(self.local, store.all, self.bus, Supervisor())
+        self.step = Volumes(registry, str(directory), News(self.bus))
+        self.rec = record(mounts=(*(self.point(name) for name in PARTS), self.bind(directory)))
+
+    def point(self, name: str) -> MountPoint:
+        source, no_copy = self.local.path(name), name == "bare"
+        return MountPoint(
+            type="volume", name=name, source=source, destination="/v", driver="local", no_copy=no_copy, rw=not no_copy
+        )
+
+    def bind(self, directory: Path) -> MountPoint:
+        return MountPoint(type="bind", source=f"{directory}/bind", destination="/b", create_source=True)
+
+    def files(self, name: str) -> list[str]:
+        return sorted(path.name for path in Path(self.local.path(name)).iterdir())
+
+    def events(self) -> list[tuple[str, str, str]]:
+        found = self.bus.past(lambda event: event.kind == "volume")
+        return [(e.action, e.actor.ident, e.actor.attributes.get("read/write", "")) for e in found]
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    found = Store(str(tmp_path / "w.db"), Faults({}))
-    await found.open()
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    store = Store(str(tmp_path / "w.db"), Faults({}))
+    await store.open()
+    found = Bench(store, tmp_path)
+    await store.insert(found.rec)
     yield found
-    await found.close()
+    await store.close()
 
 
-def step_and_record(tmp_path: Path) -> tuple[Volumes, Record]:
-    local = LocalVolumes(str(tmp_path))
-    volume = MountPoint(type="volume", name=NAME, source=local.path(NAME), destination="/v")
-    bind = MountPoint(type="bind", source=f"{tmp_path}/bind", destination="/b", create_source=True)
-    return Volumes(local, str(tmp_path)), record(mounts=(volume, bind))
+def make(bench: Bench) -> Record:
+    for name in PARTS:
+        bench.local.create(name, VolumeNote())
+    return bench.rec
 
 
-async def test_a_first_start_makes_the_sources_and_release_keeps_them(store: Store, tmp_path: Path) -> None:
-    step, rec = step_and_record(tmp_path)
-    await store.insert(rec)
-    async with store.exclusive(rec.id) as slot:
+async def test_a_first_start_fills_what_is_empty_and_tells(bench: Bench) -> None:
+    rec = make(bench)
+    async with bench.store.exclusive(rec.id) as slot:
         await slot.move(Verb.START)
-        assert await step.acquire(slot) == rec.mounts
-        await step.release(slot.rec)
-    assert all(Path(point.source).is_dir() for point in rec.mounts)
+        assert await bench.step.acquire(slot, bench.root) == rec.mounts
+        await bench.step.release(slot.rec)
+        await slot.move(Verb.FAILED, error="x")
+        await bench.step.release(slot.rec)
+    assert (bench.files("full"), bench.files("bare")) == (["file"], [])
+    assert Path(rec.mounts[-1].source).is_dir()
+    assert bench.events() == [
+        ("mount", "full", "true"),
+        ("mount", "bare", "false"),
+        ("unmount", "full", ""),
+        ("unmount", "bare", ""),
+    ]
 
 
-async def test_a_volume_that_was_lost_since_is_not_made_again(store: Store, tmp_path: Path) -> None:
-    step, rec = step_and_record(tmp_path)
-    await store.insert(rec)
-    async with store.exclusive(rec.id) as slot:
+async def test_a_later_start_fills_nothing(bench: Bench) -> None:
+    rec = make(bench)
+    async with bench.store.exclusive(rec.id) as slot:
+        for verb in (Verb.START, Verb.STARTED, Verb.EXIT, Verb.START):
+            await slot.move(verb)
+        await bench.step.acquire(slot, bench.root)
+    assert bench.files("full") == []
+
+
+async def test_a_volume_that_was_lost_is_not_made_again(bench: Bench) -> None:
+    async with bench.store.exclusive(bench.rec.id) as slot:
         await slot.move(Verb.START)
-        await slot.move(Verb.STARTED)
-        await slot.move(Verb.EXIT)
-        await slot.move(Verb.START)
-        with pytest.raises(System, match=f"volume {NAME} has lost its directory"):
-            await step.acquire(slot)
+        with pytest.raises(System, match="volume full has lost its directory"):
+            await bench.step.acquire(slot, bench.root)
+    assert bench.events() == []

@@ -31,6 +31,16 @@ def test_every_option_with_a_key_has_a_field_and_back() -> None:
     assert {option.field for option in OPTIONS if option.key} == {field.name for field in fields(Config)}
 
 
+def test_registries(tmp_path: Path) -> None:
+    content = {"registry-mirrors": ["https://m.example"], "max-concurrent-downloads": 5}
+    config = configure(tmp_path, content, "--insecure-registry", "http://r.example:5000")
+    assert config.registry_mirrors == ("https://m.example/",)
+    assert config.insecure_registries == ("r.example:5000",)
+    assert config.max_concurrent_downloads == 5
+    assert "invalid mirror: no scheme" in refusal(tmp_path, {"registry-mirrors": ["m.example"]})
+    assert "invalid max concurrent downloads: -1" in refusal(tmp_path, {"max-concurrent-downloads": -1})
+
+
 def test_defaults() -> None:
     config = load({})
     assert config.hosts == ("unix:///run/wherry/wherry.sock",)

@@ -86,7 +86,11 @@ async def test_info() -> None:
     assert (info["CgroupVersion"], info["CgroupDriver"], info["Architecture"]) == ("2", "cgroupfs", "x86_64")
     assert (info["Driver"], info["DriverStatus"]) == ("overlayfs", [["driver-type", "io.containerd.snapshotter.v1"]])
     assert info["Swarm"]["LocalNodeState"] == "inactive"
-    assert info["RegistryConfig"]["IndexConfigs"]["docker.io"]["Official"] is True
+    assert info["RegistryConfig"] == {
+        "IndexConfigs": {"docker.io": {"Mirrors": [], "Name": "docker.io", "Official": True, "Secure": True}},
+        "InsecureRegistryCIDRs": ["::1/128", "127.0.0.0/8"],
+        "Mirrors": None,
+    }
     runtime = {"path": "runc", "status": {FEATURES: '{"ociVersionMin":"1.0.0"}'}}
     assert info["Runtimes"] == {"runc": runtime, "io.containerd.runc.v2": runtime}
     assert info.keys().isdisjoint({"ProductLicense", "DiscoveredDevices", "KernelMemory", "KernelMemoryTCP"})

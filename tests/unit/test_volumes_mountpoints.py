@@ -13,6 +13,7 @@ from wherry.model.container import (
     Mount,
     MountPoint,
     TmpfsOptions,
+    VolumeDriverConfig,
     VolumeOptions,
 )
 from wherry.volumes.mountpoints import resolve_mountpoints, touches
@@ -60,6 +61,31 @@ def test_anonymous_volumes_and_the_mode_each_shows() -> None:
     assert len({point.name for point in points}) == 3
     assert all(point.source == f"{ROOT}/volumes/{point.name}/_data" for point in points)
     assert all(point.propagation == "" for point in points)
+
+
+def test_named_volumes() -> None:
+    for raw, mode, rw, no_copy in (
+        ("data:/x", "z", True, False),
+        ("data:/x:ro", "ro", False, False),
+        ("data:/x:nocopy,rw", "nocopy,rw", True, True),
+    ):
+        point = one(binds=[raw])
+        assert (point.type, point.name, point.driver, point.named) == ("volume", "data", "local", True)
+        assert (point.mode, point.rw, point.no_copy) == (mode, rw, no_copy)
+        assert (point.source, point.propagation) == (f"{ROOT}/volumes/data/_data", "")
+
+
+def test_named_volumes_of_mounts() -> None:
+    options = VolumeOptions(no_copy=True, driver_config=VolumeDriverConfig(name="far"))
+    point = one(mounts=[Mount(type="volume", source="data", target="/x", read_only=True, volume_options=options)])
+    assert (point.name, point.driver, point.mode, point.rw, point.no_copy) == ("data", "far", "z", False, True)
+    assert point.named
+
+
+def test_the_driver_of_the_container_is_that_of_binds_and_declared_volumes() -> None:
+    mounts = [Mount(type="volume", source="data", target="/c")]
+    points = resolve(["/a"], binds=["data:/b"], mounts=mounts, volume_driver="far")
+    assert [point.driver for point in points] == ["far", "far", "local"]
 
 
 def test_declared_volumes_give_way() -> None:
@@ -110,6 +136,11 @@ def test_a_tmpfs_mount_may_share_its_path_with_the_tmpfs_map() -> None:
             "rel/a:/x",
             'create rel/a: "rel/a" includes invalid characters for a local volume name, only '
             '"[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path',
+        ),
+        (
+            "data:/x:shared",
+            "invalid volume specification: 'data:/x:shared': invalid mount config for type \"volume\": "
+            "field BindOptions must not be specified",
         ),
         (
             "/:/x:rprivate",
@@ -251,8 +282,6 @@ def test_tmpfs_paths(path: str, text: str) -> None:
 @pytest.mark.parametrize(
     "host_config",
     [
-        {"binds": ["cache:/x"]},
-        {"mounts": [Mount(type="volume", source="cache", target="/x")]},
         {"mounts": [Mount(type="image", source="busybox", target="/x")]},
         {"volumes_from": ["other"]},
     ],

@@ -9,9 +9,12 @@ from wherry.model.container import Created, CreateRequest, ExecRequest, ExecStar
 from wherry.model.query import AttachOptions as AttachOptions
 from wherry.model.query import ListOptions as ListOptions
 from wherry.model.query import LogOptions as LogOptions
+from wherry.model.query import PullOptions as PullOptions
+from wherry.model.volume import CreateOptions
 
 Json = dict[str, Any]
 Items = list[Json]
+Filters = dict[str, list[str]]
 
 
 class Session(Protocol):
@@ -52,8 +55,8 @@ class ContainerVerbs(Protocol):
         """Create from a body that api/versions.py has lifted to the newest shape."""
         ...
 
-    async def start(self, ref: str) -> None:
-        """Start; NotModified when it runs."""
+    async def start(self, ref: str) -> str:
+        """Start; returns the value of Server-Timing. NotModified when it runs."""
         ...
 
     async def restart(self, ref: str, seconds: int | None, signal: str) -> None:
@@ -141,8 +144,24 @@ class ExecVerbs(Protocol):
         ...
 
 
+class Transfer(Protocol):
+    """A pull that has begun to tell how it goes."""
+
+    def messages(self) -> AsyncIterator[Json]:
+        """Yield progress messages; a failure is one with errorDetail."""
+        ...
+
+    def cancel(self) -> None:
+        """Give it up unless it has ended: its client is gone."""
+        ...
+
+
 class ImageVerbs(Protocol):
     """The verbs on images."""
+
+    async def pull(self, options: PullOptions) -> Transfer:
+        """Begin to pull; what fails before the first message is raised."""
+        ...
 
     def load(self, chunks: AsyncIterator[bytes], quiet: bool, platform: str) -> AsyncIterator[Json]:
         """Yield progress messages; a failure past the first is a message with errorDetail."""
@@ -177,6 +196,30 @@ class NetworkVerbs(Protocol):
         ...
 
 
+class VolumeVerbs(Protocol):
+    """The verbs on volumes."""
+
+    async def list(self, filters: Filters) -> Json:
+        """VolumeListResponse."""
+        ...
+
+    async def inspect(self, name: str) -> Json:
+        """Volume."""
+        ...
+
+    async def create(self, asked: CreateOptions) -> Json:
+        """Make or find; the Volume."""
+        ...
+
+    async def remove(self, name: str, force: bool) -> None:
+        """Remove; Conflict while a container refers to it."""
+        ...
+
+    async def prune(self, filters: Filters) -> Json:
+        """VolumePruneResponse."""
+        ...
+
+
 class SystemVerbs(Protocol):
     """The engine itself."""
 
@@ -199,5 +242,6 @@ class Services:
     execs: ExecVerbs
     images: ImageVerbs
     networks: NetworkVerbs
+    volumes: VolumeVerbs
     system: SystemVerbs
     events: EventBus

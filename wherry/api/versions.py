@@ -134,9 +134,19 @@ def lift_image_filters(filters: Filters, old: str, version: Version) -> Filters:
     return filters | {"reference": [*filters.get("reference", ()), old]}
 
 
+def lift_volume_prune(filters: Filters, version: Version) -> Filters:
+    """Return the filters of a volume prune; named volumes went along with the anonymous ones until 1.41."""
+    return filters if version >= (1, 42) else {**filters, "all": [*filters.get("all", ()), "true"]}
+
+
 def lift_shared_size(wanted: bool, version: Version) -> bool:
     """Say whether the image list tells the size of shared layers, which older clients do not mean."""
     return wanted and version >= (1, 42)
+
+
+def lift_pull_platform(platform: str, version: Version) -> str:
+    """Return the platform that a pull asks for."""
+    return platform if version >= (1, 32) else ""
 
 
 def lift_list_manifests(wanted: bool, version: Version) -> bool:

@@ -1,13 +1,13 @@
 """Creating a container: check the request, find the image, fill in what is silent, store the record.
 
 The order is Docker's, because the first failure is what the client sees (api-containers.md 3.1). `check_request` and
-`prepare` are pure; only `Create` has effects: a lease, a snapshot, a record.
+`prepare` are pure; only `Create` has effects: volumes, a lease, a snapshot, a record.
 """
 
 import posixpath
 import random
 import time
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,13 +16,14 @@ import msgspec
 from wherry.base.errors import Conflict, EngineError, InvalidParameter, Unimplemented
 from wherry.base.ids import check_name, new_id, short
 from wherry.base.offload import offload
-from wherry.containers.defaults import Defaults, Version, fill_host_config, merge_image
+from wherry.containers.defaults import Defaults, Version, fill_host_config, merge_image, with_protocols
 from wherry.containers.names import random_names
 from wherry.containers.news import News
-from wherry.containers.platforms import check_platform, parse_platform
-from wherry.containers.unsupported import health_warnings, refuse_unsupported
+from wherry.containers.platforms import check_platform
+from wherry.containers.unsupported import refuse_unsupported
 from wherry.containers.validate import check_combinations, validate
 from wherry.containers.wishes import Wishes, settle_wishes
+from wherry.images.platforms import parse_platform
 from wherry.model.container import (
     ContainerConfig,
     Created,
@@ -37,6 +38,7 @@ from wherry.state.store import Store
 from wherry.streams import drivers
 from wherry.volumes.mountpoints import resolve_mountpoints
 from wherry.volumes.realise import check_sources
+from wherry.volumes.wishes import driver_warnings
 
 NOTHING = CreateRequest()
 
@@ -97,6 +99,14 @@ class Snapshots(Protocol):
         ...
 
 
+class Volumes(Protocol):
+    """Makes the volumes of a container (volumes.VolumeRegistry)."""
+
+    def claimed(self, rec: Record) -> AbstractAsyncContextManager[None]:
+        """Hold them while the container is created; they are given back when it was not."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Checked:
     """A request that Docker would accept and this engine can honour, before the image has a say."""
@@ -107,7 +117,7 @@ class Checked:
     version: Version
     warnings: tuple[str, ...]
     late_warnings: tuple[str, ...]
-    """Those of the endpoints, which Docker puts last."""
+    """Those of the endpoints and volume drivers, which Docker puts last."""
 
 
 def check_request(request: CreateRequest, version: Version, defaults: Defaults) -> Checked:
@@ -121,6 +131,7 @@ def check_request(request: CreateRequest, version: Version, defaults: Defaults) 
     refuse_unsupported(request)
     networking = request.networking_config or NetworkingConfig()
     wishes, late = settle_wishes(config.mac_address, host.network_mode, networking, version)
+    late += driver_warnings(host, version)
     return Checked(config, host, wishes, version, tuple(warnings), tuple(late))
 
 
@@ -130,6 +141,7 @@ def _settle(host: HostConfig) -> HostConfig:
     return msgspec.structs.replace(
         host,
         network_mode="bridge" if host.network_mode in ("", "default") else host.network_mode,
+        port_bindings=with_protocols(host.port_bindings),
         restart_policy=RestartPolicy(name=policy.name or "no", maximum_retry_count=policy.maximum_retry_count),
     )
 
@@ -163,7 +175,7 @@ def prepare(
         image_chain=image.chain_id,
         mounts=resolve_mountpoints(config, host, data_root=defaults.data_root),
     )
-    return record, [*checked.warnings, *health_warnings(config.healthcheck), *checked.late_warnings]
+    return record, [*checked.warnings, *checked.late_warnings]
 
 
 def _clean(path: str) -> str:
@@ -180,6 +192,7 @@ class Create:
         store: Store,
         leases: Leases,
         snapshots: Snapshots,
+        volumes: Volumes,
         news: News,
         defaults: Defaults,
         labels: dict[str, str],
@@ -189,6 +202,7 @@ class Create:
         self._store = store
         self._leases = leases
         self._snapshots = snapshots
+        self._volumes = volumes
         self._news = news
         self._defaults = defaults
         self._labels = labels
@@ -203,7 +217,8 @@ class Create:
         rec, said = prepare(checked, image, self._defaults, new_id(), time.time_ns())
         given = check_name(name) if name else ""
         await offload(check_sources, rec.mounts)
-        rec = await self._commit(rec, given)
+        async with self._volumes.claimed(rec):
+            rec = await self._commit(rec, given)
         self._news.container(rec, "create")
         return Created(id=rec.id, warnings=[*warnings, *said])
 

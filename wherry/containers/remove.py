@@ -8,6 +8,7 @@ from wherry.containerd.leases import Leases
 from wherry.containerd.snapshots import Snapshots
 from wherry.containers.kill import Kill
 from wherry.containers.layout import Layout
+from wherry.containers.monitors import Monitors
 from wherry.containers.news import News
 from wherry.containers.policy import Restarts
 from wherry.containers.rollback import leftovers, release_all
@@ -16,9 +17,9 @@ from wherry.containers.waiters import Moment, Outcome, Waiters
 from wherry.host import files
 from wherry.host.errors import translate
 from wherry.state.machine import Verb, check
-from wherry.state.record import Phase, Record
+from wherry.state.record import Phase
 from wherry.state.store import Slot, Store
-from wherry.volumes.local import LocalVolumes
+from wherry.volumes.registry import VolumeRegistry
 
 log = logging.getLogger("wherry.remove")
 
@@ -32,14 +33,16 @@ class Remove:
         steps: Steps,
         snapshots: Snapshots,
         leases: Leases,
-        volumes: LocalVolumes,
+        volumes: VolumeRegistry,
         layout: Layout,
         kill: Kill,
         waiters: Waiters,
         news: News,
         restarts: Restarts,
+        monitors: Monitors,
     ) -> None:
-        """Take the records, all that a container may own, who is told, and what is known of its restarts."""
+        """Take the records, all that a container may own, who is told, what is known of its restarts and health."""
+        self._monitors = monitors
         self._restarts = restarts
         self._store = store
         self._steps = steps
@@ -68,7 +71,7 @@ class Remove:
         try:
             await self._give_back(slot)
             if volumes:
-                await self._remove_anonymous(rec)
+                await self._volumes.remove_anonymous(rec)
             await slot.forget()
         except Exception as error:
             text = f'cannot remove container "{rec.name}": unable to remove filesystem: {error}'
@@ -76,6 +79,7 @@ class Remove:
             self._waiters.wake(rec.id, Moment.REMOVED, Outcome(rec.exit_code, text))
             raise System(text) from error
         self._restarts.forget(rec.id)
+        self._monitors.forget(rec.id)
         self._news.container(rec, "destroy")
         for moment in (Moment.EXIT, Moment.REMOVED):
             self._waiters.wake(rec.id, moment, Outcome(rec.exit_code))
@@ -100,11 +104,6 @@ class Remove:
         await self._snapshots.remove(rec.id)
         await self._leases.delete(rec.id)
         await offload(self._remove_directory, self._layout.directory(rec.id))
-
-    async def _remove_anonymous(self, rec: Record) -> None:
-        for point in rec.mounts:
-            if point.type == "volume":
-                await offload(self._volumes.remove, point.name)
 
     @staticmethod
     def _remove_directory(path: str) -> None:

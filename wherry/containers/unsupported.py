@@ -14,13 +14,13 @@ from wherry.model.container import (
     DeviceRequest,
     EndpointIPAMConfig,
     EndpointSettings,
-    HealthConfig,
     HostConfig,
     LogConfig,
     Mount,
     NetworkingConfig,
     PortBinding,
     ThrottleDevice,
+    VolumeOptions,
     WeightDevice,
 )
 from wherry.spec.security import SecurityOptions, parse_security_options
@@ -28,8 +28,6 @@ from wherry.spec.security import SecurityOptions, parse_security_options
 NETWORKS = ("", "default", "bridge", "host", "none")
 LOG_DRIVERS = frozenset({"local", "journald", "syslog", "gelf", "fluentd", "awslogs", "splunk", "gcplogs"})
 """Docker's drivers that are absent here; other unknown names are Docker's own error."""
-HEALTH_WARNING = "Health checks are not run by this engine yet"
-"""Told at create when the check comes from the image: it is kept in Config and nobody runs it."""
 
 Uses = Callable[[CreateRequest], Any]
 
@@ -51,11 +49,6 @@ def refuse_unsupported(request: CreateRequest) -> None:
             raise Unimplemented(f"{lack.field} ({lack.flag}) is not supported by this engine yet")
 
 
-def health_warnings(health: HealthConfig | None) -> list[str]:
-    """Return the warning for a merged health check that would run."""
-    return [HEALTH_WARNING] if health is not None and health.test and health.test[0] != "NONE" else []
-
-
 def _host(request: CreateRequest) -> HostConfig:
     return request.host_config or HostConfig()
 
@@ -70,12 +63,13 @@ def _has_ports(request: CreateRequest) -> bool:
     return _host(request).network_mode not in ("host", "none")
 
 
-def _publishes(request: CreateRequest) -> bool:
-    return bool(_host(request).port_bindings) and _has_ports(request)
+def _publishes_sctp(request: CreateRequest) -> bool:
+    return _has_ports(request) and any(port.lower().endswith("/sctp") for port in _host(request).port_bindings or ())
 
 
-def _publishes_all(request: CreateRequest) -> bool:
-    return _host(request).publish_all_ports and _has_ports(request)
+def _publishes_on_ipv6(request: CreateRequest) -> bool:
+    bindings = (binding for each in (_host(request).port_bindings or {}).values() for binding in each or ())
+    return _has_ports(request) and any(":" in binding.host_ip for binding in bindings)
 
 
 def _wants_network(request: CreateRequest) -> bool:
@@ -94,14 +88,9 @@ def _logs_elsewhere(request: CreateRequest) -> bool:
     return _host(request).log_config.type in LOG_DRIVERS
 
 
-def _mounts_named_volume(request: CreateRequest) -> bool:
-    return any(":" in bind and not bind.startswith("/") for bind in _host(request).binds or ())
-
-
-def _mounts_volume(request: CreateRequest) -> bool:
-    """Anonymous volumes of the driver `local` exist; anything that names one does not."""
-    volumes = [mount for mount in _host(request).mounts or () if mount.type == "volume"]
-    return any(mount.source or (mount.volume_options and mount.volume_options.driver_config) for mount in volumes)
+def _mounts_subpath(request: CreateRequest) -> bool:
+    options = [mount.volume_options for mount in _host(request).mounts or () if mount.type == "volume" and mount.source]
+    return any(asked is not None and asked.subpath for asked in options)
 
 
 def _joins_other_networks(request: CreateRequest) -> bool:
@@ -168,23 +157,20 @@ def _mount_type(kind: str) -> Lack:
 _RATE = [ThrottleDevice(path="/dev/sda", rate=1)]
 
 LACKS: tuple[Lack, ...] = (
-    _when("PortBindings", "--publish", _publishes, port_bindings={"80/tcp": [PortBinding(host_port="8080")]}),
-    _when("PublishAllPorts", "--publish-all", _publishes_all, publish_all_ports=True),
-    Lack(
-        "Config.Healthcheck",
-        "--health-cmd",
-        lambda request: health_warnings(request.healthcheck),
-        CreateRequest(healthcheck=HealthConfig(test=["CMD-SHELL", "true"])),
+    _when("PortBindings", "--publish of sctp", _publishes_sctp, port_bindings={"80/sctp": []}),
+    _when(
+        "PortBindings",
+        "--publish on an IPv6 address",
+        _publishes_on_ipv6,
+        port_bindings={"80/tcp": [PortBinding(host_ip="::1")]},
     ),
     _field("Links", "--link", links=["db:db"]),
     _field("VolumesFrom", "--volumes-from", volumes_from=["data"]),
-    _field("VolumeDriver", "--volume-driver", volume_driver="rexray"),
-    _when("Binds", "--volume with a named volume", _mounts_named_volume, binds=["data:/data"]),
     _when(
-        "Mounts",
-        "--mount type=volume with a source or a driver",
-        _mounts_volume,
-        mounts=[Mount(type="volume", source="data", target="/data")],
+        "Mounts.VolumeOptions.Subpath",
+        "--mount volume-subpath=",
+        _mounts_subpath,
+        mounts=[Mount(type="volume", source="data", target="/data", volume_options=VolumeOptions(subpath="a"))],
     ),
     _mount_type("image"),
     _mount_type("npipe"),

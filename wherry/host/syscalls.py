@@ -8,7 +8,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 SYS_OPENAT2 = 437
 """The same number on every architecture (asm-generic/unistd.h)."""
 
+RESOLVE_NO_XDEV = 0x01
 RESOLVE_NO_MAGICLINKS = 0x02
+RESOLVE_NO_SYMLINKS = 0x04
+RESOLVE_BENEATH = 0x08
 RESOLVE_IN_ROOT = 0x10
 
 

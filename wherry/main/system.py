@@ -11,8 +11,10 @@ from typing import Any
 
 from wherry.base.errors import EngineError
 from wherry.base.offload import offload
+from wherry.base.refs import DEFAULT_DOMAIN
 from wherry.base.version import API_VERSION, BUILD_TIME, ENGINE_VERSION, GIT_COMMIT, MIN_API_VERSION
 from wherry.host.facts import HostFacts, forwards_ipv4, open_descriptors
+from wherry.images.hosts import Registries
 from wherry.main.config import Config
 from wherry.main.programs import FEATURES, Program, Programs, read_programs
 from wherry.runtimes.registry import DEFAULT
@@ -30,11 +32,6 @@ PLUGINS: Json = {
     "Network": ["bridge", "host", "null"],
     "Authorization": None,
     "Log": ["json-file"],
-}
-REGISTRIES: Json = {
-    "IndexConfigs": {"docker.io": {"Mirrors": [], "Name": "docker.io", "Official": True, "Secure": True}},
-    "InsecureRegistryCIDRs": ["::1/128", "127.0.0.0/8"],
-    "Mirrors": None,
 }
 SWARM: Json = {
     "NodeID": "",
@@ -177,7 +174,7 @@ class System:
             "DriverStatus": [["driver-type", SNAPSHOTTER]],
             "DockerRootDir": self._from.config.data_root,
             "IndexServerAddress": INDEX,
-            "RegistryConfig": REGISTRIES,
+            "RegistryConfig": registry_config(self._from.config),
             "Containerd": {"Address": self._from.containerd_address(), "Namespaces": NAMESPACES},
         }
 
@@ -215,6 +212,19 @@ class System:
         except EngineError:
             return Program("containerd")  # these answers matter most when a part is down
         return Program("containerd", version, revision)
+
+
+def registry_config(config: Config) -> Json:
+    """Return what is configured of registries, as Docker shows it."""
+    registries = Registries(config.registry_mirrors, config.insecure_registries)
+    mirrors = list(registries.mirrors)
+    hub = {"Mirrors": mirrors, "Name": DEFAULT_DOMAIN, "Official": True, "Secure": True}
+    named = {host: {"Mirrors": [], "Name": host, "Official": False, "Secure": False} for host in registries.hosts}
+    return {
+        "IndexConfigs": {**named, DEFAULT_DOMAIN: hub},
+        "InsecureRegistryCIDRs": list(registries.networks),
+        "Mirrors": mirrors or None,
+    }
 
 
 def security_options(host: HostFacts) -> list[str]:

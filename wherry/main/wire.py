@@ -27,11 +27,13 @@ from wherry.containers.kill import Kill, stop_signal
 from wherry.containers.layout import Layout
 from wherry.containers.listing import Listing
 from wherry.containers.logs import Logs
+from wherry.containers.monitors import Monitors
 from wherry.containers.news import News
 from wherry.containers.notices import Notices
 from wherry.containers.oom import OomWatch
 from wherry.containers.pause import Pause
 from wherry.containers.policy import Restarts
+from wherry.containers.probe import Prober
 from wherry.containers.prune import Prune
 from wherry.containers.recover import Recover
 from wherry.containers.remove import Remove
@@ -72,6 +74,7 @@ from wherry.state.record import Record
 from wherry.state.store import Store
 from wherry.streams.keepers import Keeper, Keepers, Notice
 from wherry.volumes.local import LocalVolumes
+from wherry.volumes.registry import VolumeRegistry
 
 SNAPSHOTTER = "overlayfs"
 DRAIN_SECONDS = 10.0
@@ -84,6 +87,7 @@ class Engine:
 
     services: Services
     networking: Networking
+    volumes: VolumeRegistry
     recover: Recover
     store: Store
     stopper: Stop
@@ -91,11 +95,13 @@ class Engine:
     hangups: HangupWatch
     images: ImageStore
     restarts: Restarts
+    monitors: Monitors
     ooms: OomWatch
 
     async def boot(self, live_restore: bool) -> None:
-        """Bring networks and containers to what the records say."""
+        """Bring networks, volumes and containers to what the records say."""
         await offload(self.networking.boot)
+        await self.volumes.boot()
         await self.recover(live_restore)
 
     def running(self) -> list[Record]:
@@ -116,6 +122,7 @@ class Engine:
 
     async def close(self) -> None:
         """End the flows that are left."""
+        await self.monitors.close()
         await self.images.close()
         await self.supervisor.drain(DRAIN_SECONDS)
         self.hangups.close()
@@ -136,7 +143,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
     containers = ContainerdContainers(channel)
     shim = Shim(containers, Tasks(channel), mark)
     runtimes = Runtimes(config.exec_root)
-    volumes = LocalVolumes(config.data_root)
+    volumes = VolumeRegistry(LocalVolumes(config.data_root), store.all, bus, supervisor)
     networking = Networking(_network_config(config, ident), store.all)
     images = ImageStore(
         Content(channel),
@@ -162,7 +169,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
     steps = Steps(
         engine=engine_facts,
         rootfs=Rootfs(snapshots, layout),
-        volumes=Volumes(volumes, config.data_root),
+        volumes=Volumes(volumes, config.data_root, news),
         netfiles=NetworkFiles(networking, layout, config.dns),
         netns=Netns(zygote, layout),
         endpoints=Endpoints(networking, layout, news),
@@ -175,13 +182,15 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         await starter.again(ident)
 
     restarts = Restarts(store, supervisor, start_again)
-    pause = Pause(store, shim, news)
+    maker = Exec(store, execs, processes, layout, news)
+    monitors = Monitors(store, Prober(maker, execs, processes, supervisor), news, supervisor)
+    pause = Pause(store, shim, news, monitors)
     under_way = UnderWay()
     kill = Kill(store, shim, waiters, news, restarts, pause, under_way)
     stop = Stop(store, kill, waiters, news, restarts)
-    remove = Remove(store, steps, snapshots, leases, volumes, layout, kill, waiters, news, restarts)
-    exits = Exits(store, shim, steps, waiters, news, remove, supervisor, restarts)
-    starter = Start(store, steps, layout, exits, hub, news, remove, restarts, under_way, create_defaults)
+    remove = Remove(store, steps, snapshots, leases, volumes, layout, kill, waiters, news, restarts, monitors)
+    exits = Exits(store, shim, steps, waiters, news, remove, supervisor, restarts, monitors)
+    starter = Start(store, steps, layout, exits, hub, news, remove, restarts, monitors, under_way, create_defaults)
     logs = Logs(store, layout, waiters)
     sizes = Sizes(snapshots)
     place = (channel.address, channel.namespace)
@@ -190,7 +199,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         store=store,
         supervisor=supervisor,
         shim=shim,
-        creator=Create(images, store, leases, snapshots, news, create_defaults, mark),
+        creator=Create(images, store, leases, snapshots, volumes, news, create_defaults, mark),
         starter=starter,
         restarter=Restart(store, stop, starter, restarts, news),
         pauser=pause,
@@ -202,8 +211,8 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         killer=kill,
         remover=remove,
         waiter=Wait(store, waiters),
-        inspector=Inspect(store, execs, layout, sizes),
-        lister=Listing(store, images.ids, sizes),
+        inspector=Inspect(store, execs, layout, sizes, monitors.of),
+        lister=Listing(store, images.ids, sizes, monitors.of),
         reader=logs,
         attacher=Attach(store, hub, logs, news),
         news=news,
@@ -221,15 +230,17 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         )
     )
     return Engine(
-        services=Services(verbs, Exec(store, execs, processes, layout, news), images, networking, system, bus),
+        services=Services(verbs, maker, images, networking, volumes, system, bus),
         networking=networking,
-        recover=Recover(store, shim, steps, keepers, hub, exits, stop, remove, sweep, restarts),
+        volumes=volumes,
+        recover=Recover(store, shim, steps, keepers, hub, exits, stop, remove, sweep, restarts, monitors),
         store=store,
         stopper=stop,
         supervisor=supervisor,
         hangups=hangups,
         images=images,
         restarts=restarts,
+        monitors=monitors,
         ooms=OomWatch(store, channel, news),
     )
 

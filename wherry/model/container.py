@@ -290,6 +290,9 @@ class MountPoint(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     rw: bool = field(default=True, name="RW")
     propagation: str = ""
     # Ours; not shown: how to make and mount it.
+    named: bool = False
+    """Of a volume: the request named it, so it does not go with the container."""
+    no_copy: bool = False
     create_source: bool = False
     recursive: bool = True
     options: list[str] | None = None

@@ -30,6 +30,16 @@ class LogOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class PullOptions:
+    """The query of pull (images.md 13); `tag` may be a digest, `auth` is the header `X-Registry-Auth` as it came."""
+
+    image: str
+    tag: str = ""
+    platform: str = ""
+    auth: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ListOptions:
     """The query of list; filters are key to values."""
 

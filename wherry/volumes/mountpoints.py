@@ -7,9 +7,9 @@ import msgspec
 from wherry.base.errors import InvalidParameter, Unimplemented
 from wherry.base.ids import new_id
 from wherry.model.container import ContainerConfig, HostConfig, MountPoint
-from wherry.volumes.local import DRIVER, LocalVolumes
+from wherry.volumes.local import LocalVolumes
 from wherry.volumes.mounts import parse_mount
-from wherry.volumes.syntax import check_destination, clean, parse_bind
+from wherry.volumes.syntax import DRIVER, check_destination, clean, parse_bind
 
 DEFAULT_PROPAGATION = "rprivate"
 IN_DATA_ROOT = "rslave"
@@ -25,9 +25,9 @@ def resolve_mountpoints(
 ) -> tuple[MountPoint, ...]:
     """Return the mount points of a container by destination; pure, nothing is made and no source is looked at.
 
-    Anonymous volumes have their name and path; whoever creates the container makes them (LocalVolumes.create).
-    HostConfig.Tmpfs is no mount point, it only takes its destinations. InvalidParameter in Docker's words,
-    Unimplemented for named volumes and volumes of other containers.
+    Volumes have their name and path; whoever creates the container makes them (Volumes.claimed). HostConfig.Tmpfs is
+    no mount point, it only takes its destinations. InvalidParameter in Docker's words, Unimplemented for volumes of
+    other containers.
     """
     if host_config.volumes_from:
         raise Unimplemented("volumes of other containers (--volumes-from) are not supported by this engine yet")
@@ -41,7 +41,7 @@ def resolve_mountpoints(
         if point.destination not in shadowed:
             points.setdefault(point.destination, point)
     local = LocalVolumes(data_root)
-    return tuple(_named(points[path], local, new_name) for path in sorted(points))
+    return tuple(_located(points[path], local, host_config.volume_driver, new_name) for path in sorted(points))
 
 
 def _tmpfs_destinations(paths: Iterable[str]) -> set[str]:
@@ -65,11 +65,12 @@ def _declared(config: ContainerConfig) -> Iterator[MountPoint]:
         yield MountPoint(type="volume", destination=clean(path))
 
 
-def _named(point: MountPoint, local: LocalVolumes, new_name: Callable[[], str]) -> MountPoint:
+def _located(point: MountPoint, local: LocalVolumes, driver: str, new_name: Callable[[], str]) -> MountPoint:
+    """Give a volume its place, an anonymous one a name, and the container's driver unless it has its own."""
     if point.type != "volume":
         return point
-    name = new_name()
-    return msgspec.structs.replace(point, name=name, source=local.path(name), driver=DRIVER)
+    name = point.name or new_name()
+    return msgspec.structs.replace(point, name=name, source=local.path(name), driver=point.driver or driver or DRIVER)
 
 
 def _placed(point: MountPoint, data_root: str) -> MountPoint:

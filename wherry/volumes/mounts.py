@@ -1,15 +1,16 @@
 """An entry of HostConfig.Mounts (`--mount`), checked and read (api-containers.md 3.5)."""
 
 from wherry.base.errors import InvalidParameter, Unimplemented
-from wherry.model.container import BindOptions, Mount, MountPoint, TmpfsOptions
+from wherry.model.container import BindOptions, Mount, MountPoint, TmpfsOptions, VolumeOptions
 from wherry.volumes.syntax import (
+    DRIVER,
     PROPAGATIONS,
     UNNAMED_MODE,
     check_absolute,
     check_destination,
+    check_volume_name,
     clean,
     prefix_of,
-    refuse_named,
 )
 
 SIZE_UNITS = ("", "k", "m", "g")
@@ -17,10 +18,10 @@ SIZE_UNITS = ("", "k", "m", "g")
 
 
 def parse_mount(mount: Mount) -> MountPoint:
-    """Return the mount point of an entry; that of an anonymous volume has no name and no source yet.
+    """Return the mount point of an entry; that of a volume has no source yet, that of an anonymous one no name.
 
     Whether a bind's source exists is asked later (volumes.realise), since that may block. InvalidParameter in
-    Docker's words for a wrong entry, Unimplemented for named volumes and images.
+    Docker's words for a wrong entry, Unimplemented for images.
     """
     prefix = prefix_of(mount.type)
     _check_foreign_options(mount, prefix)
@@ -31,7 +32,7 @@ def parse_mount(mount: Mount) -> MountPoint:
         case "tmpfs":
             return _tmpfs(mount, mount.tmpfs_options or TmpfsOptions(), prefix)
         case "volume":
-            return _volume(mount, prefix)
+            return _volume(mount, mount.volume_options or VolumeOptions(), prefix)
         case "image":
             raise Unimplemented("mounts of type image are not supported by this engine yet")
         case _:
@@ -110,14 +111,24 @@ def _word(option: list[str], prefix: str) -> str:
     return option[0]
 
 
-def _volume(mount: Mount, prefix: str) -> MountPoint:
-    subpath = mount.volume_options.subpath if mount.volume_options else ""
+def _volume(mount: Mount, options: VolumeOptions, prefix: str) -> MountPoint:
+    subpath = options.subpath
     if mount.source:
         if subpath.startswith("/") or ".." in subpath.split("/"):
             raise InvalidParameter(f"{prefix}subpath must be a relative path within the volume")
-        refuse_named(mount.source)
-    if subpath:
+        check_volume_name(mount.source)
+    elif subpath:
         raise InvalidParameter(f"{prefix}must not set Subpath when using anonymous volumes")
-    if mount.read_only:
+    elif mount.read_only:
         raise InvalidParameter(f"{prefix}must not set ReadOnly mode when using anonymous volumes")
-    return MountPoint(type="volume", destination=clean(mount.target), mode=UNNAMED_MODE)
+    driver = options.driver_config.name if options.driver_config else ""
+    return MountPoint(
+        type="volume",
+        name=mount.source,
+        destination=clean(mount.target),
+        driver=driver or DRIVER,
+        mode=UNNAMED_MODE,
+        rw=not mount.read_only,
+        named=bool(mount.source),
+        no_copy=options.no_copy,
+    )

@@ -3,7 +3,9 @@
 import posixpath
 import re
 
-from wherry.base.errors import InvalidParameter, Unimplemented
+import msgspec
+
+from wherry.base.errors import InvalidParameter
 from wherry.model.container import MountPoint
 
 PROPAGATIONS = frozenset({"private", "rprivate", "shared", "rshared", "slave", "rslave"})
@@ -16,35 +18,39 @@ MODE_GROUPS = (
 )
 """The words of a mode; at most one of each group."""
 
+DRIVER = "local"
+"""The one driver of volumes there is."""
 UNNAMED_MODE = "z"
 """What Docker shows for a volume that came without a mode."""
-VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
+VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 
 
 def parse_bind(raw: str) -> MountPoint:
-    """Return the mount point of an entry; that of an anonymous volume has no name and no source yet.
+    """Return the mount point of an entry; that of a volume has no source yet, that of an anonymous one no name.
 
-    InvalidParameter in Docker's words for a malformed entry, Unimplemented for a named volume.
+    InvalidParameter in Docker's words for a malformed entry.
     """
     source, destination, mode = _split(raw)
     kind = "bind" if source.startswith("/") else "volume"
     prefix = f"invalid volume specification: '{raw}': " + prefix_of(kind)
-    if source and kind == "volume":
-        refuse_named(source)
     check_destination(destination, prefix)
-    if kind == "volume":
-        return MountPoint(type=kind, destination=clean(destination), mode=UNNAMED_MODE)
     words = mode.split(",")
+    point = MountPoint(type=kind, destination=clean(destination), mode=mode, rw="ro" not in words)
+    if kind == "volume":
+        return _volume(point, source, words, prefix)
     if "nocopy" in words:
         raise InvalidParameter(f"{prefix}field VolumeOptions must not be specified")
-    return MountPoint(
-        type=kind,
-        source=clean(source),
-        destination=clean(destination),
-        mode=mode,
-        rw="ro" not in words,
-        propagation=next((word for word in words if word in PROPAGATIONS), ""),
-        create_source=True,
+    propagation = next((word for word in words if word in PROPAGATIONS), "")
+    return msgspec.structs.replace(point, source=clean(source), propagation=propagation, create_source=True)
+
+
+def _volume(point: MountPoint, name: str, words: list[str], prefix: str) -> MountPoint:
+    if PROPAGATIONS.intersection(words):
+        raise InvalidParameter(f"{prefix}field BindOptions must not be specified")
+    if name:
+        check_volume_name(name)
+    return msgspec.structs.replace(
+        point, name=name, named=bool(name), no_copy="nocopy" in words, mode=point.mode or UNNAMED_MODE
     )
 
 
@@ -94,15 +100,14 @@ def clean(path: str) -> str:
     return "/" + posixpath.normpath(f"/{path}").lstrip("/")
 
 
-def refuse_named(name: str) -> None:
-    """Raise what Docker says of a malformed volume name, else Unimplemented."""
+def check_volume_name(name: str) -> None:
+    """Raise InvalidParameter in Docker's words for a name that the driver `local` does not take."""
+    if len(name) == 1:
+        raise InvalidParameter(
+            f"create {name}: volume name is too short, names should be at least two alphanumeric characters"
+        )
     if not VOLUME_NAME.fullmatch(name):
         raise InvalidParameter(
             f'create {name}: "{name}" includes invalid characters for a local volume name, only '
             '"[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path'
         )
-    if len(name) < 2:
-        raise InvalidParameter(
-            f"create {name}: volume name is too short, names should be at least two alphanumeric characters"
-        )
-    raise Unimplemented(f"named volumes (volume {name}) are not supported by this engine yet; bind a host directory")

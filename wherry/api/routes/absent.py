@@ -14,6 +14,7 @@ NO_SWARM = (
     'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm '
     "and try again."
 )
+NO_CLUSTER_VOLUME = "volume update only valid for cluster volumes, but swarm is unavailable"
 NOT_IN_SWARM = "This node is not part of a swarm"
 
 _FEATURES = {
@@ -26,7 +27,6 @@ _FEATURES = {
     "attaching by websocket": "GET /containers/{name:.*}/attach/ws",
     "committing containers": "POST /commit",
     "building images": "POST /build, POST /build/prune, POST /session, POST /grpc",
-    "pulling and importing images": "POST /images/create",
     "pushing images": "POST /images/{name:.*}/push",
     "searching images": "GET /images/search",
     "the history of images": "GET /images/{name:.*}/history",
@@ -35,10 +35,6 @@ _FEATURES = {
     "logging in to registries": "POST /auth",
     "asking registries": "GET /distribution/{name:.*}/json",
     "disk usage": "GET /system/df",
-    "managing volumes": (
-        "GET /volumes, POST /volumes/create, POST /volumes/prune, GET /volumes/{name:.*}, PUT /volumes/{name:.*}, "
-        "DELETE /volumes/{name:.*}"
-    ),
     "managing networks": (
         "POST /networks/create, POST /networks/prune, POST /networks/{id:.*}/connect, "
         "POST /networks/{id:.*}/disconnect, DELETE /networks/{id:.*}"
@@ -90,6 +86,7 @@ def _routes(endpoints: str, error: EngineError, status: str) -> Iterator[Route]:
 ROUTES = [
     *_routes("POST /swarm/leave", Unavailable(NOT_IN_SWARM), "503"),
     *_routes(_SWARM, Unavailable(NO_SWARM), "503"),
+    *_routes("PUT /volumes/{name:.*}", Unavailable(NO_CLUSTER_VOLUME), "503"),
     *(
         route
         for feature, endpoints in _FEATURES.items()
