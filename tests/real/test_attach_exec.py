@@ -18,11 +18,11 @@ def test_interactive_terminal(engine: Engine) -> None:
 
 
 def test_terminal_follows_a_resize(engine: Engine) -> None:
-    script = "trap 'stty size; exit 5' WINCH; echo armed; while :; do usleep 10000; done"
+    script = 'echo armed; while [ "$(stty size)" != "50 99" ]; do usleep 10000; done; echo seen; exit 5'
     with Terminal(engine, "run", "--rm", "-it", IMAGE, "sh", "-c", script) as terminal:
         terminal.expect("armed")
         terminal.resize(50, 99)
-        terminal.expect("50 99")
+        terminal.expect("seen")
         assert terminal.end() == 5
 
 

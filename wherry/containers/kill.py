@@ -1,6 +1,7 @@
 """Signals: kill, and the hard kill that removal and the end of stop's grace use (start.md 7.2, 7.3)."""
 
 import asyncio
+import contextlib
 import signal as signals
 
 from wherry.base.errors import Conflict, DeadlineExceeded, EngineError, InvalidParameter, NotFound
@@ -70,17 +71,18 @@ class Kill:
         ends = number in (signals.SIGKILL, stop_signal(rec)) or not rec.config.stop_signal
         if ends:
             await self._restarts.call_off(rec.id)
-        if by_hand:
-            async with self._store.exclusive(rec.id) as slot:
-                if slot.rec.alive:
-                    await slot.save(manually_stopped=True)
-        try:
+        with contextlib.suppress(NotFound):
+            if by_hand:
+                await self._note(rec.id)
             await self._shim.kill(rec.id, number)
-        except NotFound:
-            return
-        self._news.container(rec, "kill", signal=str(number))
-        if ends:
-            await self._pause.thaw(rec.id)
+            self._news.container(rec, "kill", signal=str(number))
+            if ends:
+                await self._pause.thaw(rec.id)
+
+    async def _note(self, ident: str) -> None:
+        async with self._store.exclusive(ident) as slot:
+            if slot.rec.alive:
+                await slot.save(manually_stopped=True)
 
     async def hard(self, rec: Record, by_hand: bool = True) -> None:
         """SIGKILL and wait until the exit is settled; DeadlineExceeded when it is not in time.

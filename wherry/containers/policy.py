@@ -5,7 +5,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 
-from wherry.base.errors import EngineError
+from wherry.base.errors import EngineError, NotFound
 from wherry.base.tasks import Supervisor
 from wherry.base.units import SECOND
 from wherry.state.machine import Verb
@@ -75,12 +75,13 @@ class Restarts:
     async def call_off(self, ident: str) -> None:
         """No restart of this container; one that is due makes it exited, which is so when this returns."""
         self._called_off.add(ident)
-        waiting = self._waiting.get(ident)
-        if waiting is not None:
-            waiting.set()
-        async with self._store.exclusive(ident) as slot:
-            if slot.rec.phase is Phase.RESTARTING:
-                await slot.move(Verb.EXIT)
+        with contextlib.suppress(NotFound):  # gone meanwhile, as `--rm` has it
+            async with self._store.exclusive(ident) as slot:
+                waiting = self._waiting.get(ident)
+                if waiting is not None:
+                    waiting.set()
+                if slot.rec.phase is Phase.RESTARTING:
+                    await slot.move(Verb.EXIT)
 
     @contextlib.contextmanager
     def keeping(self, ident: str) -> Iterator[None]:
