@@ -59,6 +59,7 @@ def test_restart_by_hand(engine: Engine) -> None:
     assert state(engine, ident)["Pid"] != pid
     assert engine.inspect(ident)["RestartCount"] == 0
     engine.ok("stop", "-t", "5", ident)
+    follow_end(engine, ident, "destroy", 1)
     assert engine.docker("inspect", ident).returncode == 1
     assert engine.docker("restart", "absent").returncode == 1
 
