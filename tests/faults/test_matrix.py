@@ -61,7 +61,7 @@ def break_at(engine: Engine, point: str, action: str) -> None:
 @pytest.mark.parametrize("point", POINTS)
 def test_start(engine: Engine, clean: Look, point: str, action: str) -> None:
     break_at(engine, point, action)
-    ident = engine.ok("create", "--stop-timeout", "1", IMAGE, "sleep", "1000")
+    ident = engine.ok("create", "-p", "8080:80", "--stop-timeout", "1", IMAGE, "sleep", "1000")
     created = look(engine)
     created = replace(created, directories=created.directories | {ident})  # hosts, log: the container's own
     done = engine.docker("start", ident)
@@ -85,7 +85,7 @@ def test_start(engine: Engine, clean: Look, point: str, action: str) -> None:
 def test_end(engine: Engine, clean: Look, point: str, action: str) -> None:
     """What a broken exit or removal leaves is settled by the next one, or by the next boot."""
     break_at(engine, point, action)
-    ident = engine.ok("run", "-d", "--stop-timeout", "1", IMAGE, "sleep", "1000")
+    ident = engine.ok("run", "-d", "-p", "8080:80", "--stop-timeout", "1", IMAGE, "sleep", "1000")
     engine.docker("rm", "-f", ident)
     engine.kill()
     engine.start()

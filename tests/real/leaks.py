@@ -29,6 +29,7 @@ class Look:
     links: Names
     netns: Names
     rules: Names
+    ports: Names
     processes: Names
     keepers: Names
     cgroups: Names
@@ -55,6 +56,7 @@ def look(engine: Engine) -> Look:
         links=frozenset(link["ifname"] for link in json.loads(box.output("ip", "-j", "link"))),
         netns=frozenset(_names(engine.exec / "netns")),
         rules=frozenset(re.sub(r"packets \d+ bytes \d+", "", rule) for rule in _rules(engine)),
+        ports=frozenset(_ports(engine)),
         processes=frozenset(_kinds(engine)),
         keepers=frozenset(str(p.relative_to(engine.exec)) for p in (engine.exec / "c").glob("*/*")),
         cgroups=frozenset(_cgroups(engine)),
@@ -98,6 +100,13 @@ def _names(directory: Path) -> list[str]:
 
 def _rules(engine: Engine) -> list[str]:
     return engine.box.output("nft", "list", "ruleset").splitlines()
+
+
+def _ports(engine: Engine) -> Iterator[str]:
+    """Sockets that hold a port, by protocol and address."""
+    for line in engine.box.output("ss", "-Hltun").splitlines():
+        words = line.split()
+        yield f"{words[0]} {words[4]}"
 
 
 def _records(engine: Engine) -> list[str]:

@@ -10,6 +10,7 @@ import uvloop
 from tests.unit.api_fakes import ID, Engine, body_of, serving, status_of
 from wherry.api.server import clean_path, parse_version, route_table
 from wherry.base.errors import Conflict, NotFound, NotModified, System
+from wherry.model.query import PullOptions
 
 
 @pytest.fixture(scope="module")
@@ -309,9 +310,30 @@ async def test_swarm_and_absent_features(engine: Engine) -> None:
     answer = await engine.ask("GET /services")
     assert status_of(answer) == 503
     assert b'This node is not a swarm manager. Use \\"docker swarm init\\"' in answer
-    answer = await engine.ask("POST /images/create?fromImage=alpine&tag=latest")
+    answer = await pull(engine, "fromSrc=-")
     assert status_of(answer) == 501
-    assert body_of(answer) == b'{"message":"pulling and importing images is not supported by this engine yet"}\n'
+    assert body_of(answer) == b'{"message":"importing images is not supported by this engine yet"}\n'
+
+
+async def pull(engine: Engine, query: str) -> bytes:
+    """Ask without an end of the client's, which would be taken for a hang-up."""
+    client = await engine.connect()
+    client.send(f"POST /images/create?{query}\nX-Registry-Auth: e30\nConnection: close")
+    return await client.rest()
+
+
+async def test_pull(engine: Engine) -> None:
+    answer = await pull(engine, "fromImage=alpine&tag=3&platform=linux/arm64")
+    assert engine.images.pulled == PullOptions("alpine", "3", "linux/arm64", "e30")
+    assert status_of(answer) == 200
+    assert b'{"status":"Pulling"}\r\n' in answer
+    assert engine.images.cancelled
+
+
+async def test_a_pull_that_fails_before_it_begins_has_a_status(engine: Engine) -> None:
+    answer = await pull(engine, "fromImage=absent&tag=latest")
+    assert status_of(answer) == 404
+    assert body_of(answer) == b'{"message":"pull access denied for absent"}\n'
 
 
 def test_the_route_table_says_what_works() -> None:

@@ -9,10 +9,11 @@ import pytest
 from tests.unit.records import record
 from wherry.base.errors import EngineError, InvalidParameter, NotFound
 from wherry.base.faults import Faults
+from wherry.containers.health import HEALTHY, Health
 from wherry.containers.listing import Listing, command, parse_ports
 from wherry.model.container import ContainerConfig, EndpointSettings, HostConfig, MountPoint
 from wherry.model.query import ListOptions
-from wherry.state.record import Phase, Record
+from wherry.state.record import Endpoint, Phase, PortMapping, Record
 from wherry.state.store import Store
 
 ONE, OLD = "sha256:" + "1" * 64, "sha256:" + "0" * 64
@@ -27,6 +28,10 @@ async def sizes(rec: Record) -> tuple[int, int]:
     return (0, 7)
 
 
+def health(rec: Record) -> Health | None:
+    return Health(HEALTHY) if rec.name == "web" else None
+
+
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
     found = Store(str(tmp_path / "w.db"), Faults({}))
@@ -39,6 +44,15 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
             config=ContainerConfig(image="busybox", labels={"tier": "web", "x": ""}, exposed_ports={"80/tcp": {}}),
             endpoints_wished={"bridge": EndpointSettings()},
             network_ids={"bridge": "n" * 64},
+            endpoints=(
+                Endpoint(
+                    network="bridge",
+                    network_id="n" * 64,
+                    endpoint_id="e" * 64,
+                    driver="bridge",
+                    ports=(PortMapping(host_ip="127.0.0.1", host_port=8080, container_port=81, protocol="udp"),),
+                ),
+            ),
             **running,
         )
     )
@@ -64,7 +78,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 async def listed(store: Store, filters: dict[str, list[str]] | None = None, **options: Any) -> list[str]:
     options.setdefault("every", True)
-    entries = await Listing(store, image_ids, sizes)(ListOptions(filters=filters, **options))
+    entries = await Listing(store, image_ids, sizes, health)(ListOptions(filters=filters, **options))
     return [entry["Names"][0] for entry in entries]
 
 
@@ -92,8 +106,10 @@ async def test_newest_come_first_and_only_running_ones_unless_asked(store: Store
         ({"label": ["tier=web", "tier=db"]}, []),
         ({"status": ["exited", "created"]}, ["/web2", "/db"]),
         ({"status": []}, ["/web2", "/db", "/web"]),
-        ({"health": ["none"]}, ["/web2", "/db", "/web"]),
-        ({"health": ["healthy"]}, []),
+        ({"health": ["none"]}, ["/web2", "/db"]),
+        ({"health": ["healthy"]}, ["/web"]),
+        ({"health": ["none", "healthy"]}, ["/web2", "/db", "/web"]),
+        ({"health": ["starting", "unhealthy"]}, []),
         ({"exited": ["3"]}, ["/db"]),
         ({"exited": ["0"]}, []),
         ({"since": ["db"]}, ["/web2"]),
@@ -107,8 +123,11 @@ async def test_newest_come_first_and_only_running_ones_unless_asked(store: Store
         ({"network": ["nnn"]}, ["/web"]),
         ({"network": [""]}, []),
         ({"expose": ["80"]}, ["/web"]),
-        ({"expose": ["79-81/udp"]}, []),
-        ({"publish": ["80"]}, []),
+        ({"expose": ["79-81/udp"]}, ["/web"]),
+        ({"expose": ["81/tcp"]}, []),
+        ({"publish": ["80-81/udp"]}, []),
+        ({"publish": ["8080"]}, []),
+        ({"publish": ["8000-8080/udp"]}, ["/web"]),
         ({"is-task": ["false"]}, ["/web2", "/db", "/web"]),
         ({"is-task": ["true"]}, []),
         ({"isolation": ["x"]}, ["/web2", "/db", "/web"]),
@@ -174,11 +193,15 @@ def test_a_wrong_port_is_refused(text: str, words: str) -> None:
 
 
 async def test_an_entry_shows_the_image_by_name_while_the_name_means_it(store: Store) -> None:
-    entries = await Listing(store, image_ids, sizes)(ListOptions(every=True, size=True))
+    entries = await Listing(store, image_ids, sizes, health)(ListOptions(every=True, size=True))
     shown = {entry["Names"][0]: entry for entry in entries}
     assert (shown["/web"]["Image"], shown["/db"]["Image"]) == ("busybox", OLD)
     assert "SizeRw" not in shown["/web"]
-    assert (shown["/web"]["SizeRootFs"], shown["/web"]["Ports"], shown["/db"]["Labels"]) == (7, [], {"tier": "db"})
+    assert (shown["/web"]["SizeRootFs"], shown["/db"]["Ports"], shown["/db"]["Labels"]) == (7, [], {"tier": "db"})
+    assert shown["/web"]["Ports"] == [
+        {"PrivatePort": 80, "Type": "tcp"},
+        {"IP": "127.0.0.1", "PrivatePort": 81, "PublicPort": 8080, "Type": "udp"},
+    ]
     assert shown["/web2"]["HostConfig"] == {"NetworkMode": "none", "Annotations": {"a": "b"}}
     assert shown["/web2"]["Labels"] == {}
 

@@ -17,7 +17,7 @@ from wherry.model.container import (
     LogConfig,
     MountPoint,
 )
-from wherry.state.record import Endpoint, Phase
+from wherry.state.record import Endpoint, Phase, PortMapping
 
 NOW = 1_000 * SECOND
 LAYOUT = Layout("/data", "/exec")
@@ -111,6 +111,19 @@ def test_exposed_ports_show_while_running_in_a_bridge() -> None:
     assert ports(STOPPED) == {}
     host = msgspec.structs.replace(RUNNING, endpoints=(msgspec.structs.replace(BRIDGE, driver="host"),))
     assert ports(host) == {}
+
+
+def test_published_ports_show_their_bindings() -> None:
+    mapped = tuple(
+        PortMapping(host_ip=address, host_port=port, container_port=inside, protocol="tcp")
+        for address, port, inside in (("127.0.0.1", 8080, 80), ("127.0.0.2", 8080, 80), ("0.0.0.0", 8081, 81))  # noqa: S104
+    )
+    rec = msgspec.structs.replace(RUNNING, endpoints=(msgspec.structs.replace(BRIDGE, ports=mapped),))
+    assert ports(rec) == {
+        "53/udp": None,
+        "80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8080"}, {"HostIp": "127.0.0.2", "HostPort": "8080"}],
+        "81/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8081"}],  # noqa: S104
+    }
 
 
 def test_mounts_are_sorted() -> None:

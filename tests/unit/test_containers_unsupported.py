@@ -41,9 +41,9 @@ def test_no_two_rows_have_one_name() -> None:
     "host",
     [
         HostConfig(restart_policy=RestartPolicy(name="no")),
-        HostConfig(port_bindings={}),
-        HostConfig(port_bindings={"80/tcp": [PortBinding(host_port="80")]}, network_mode="host"),
-        HostConfig(publish_all_ports=True, network_mode="none"),
+        HostConfig(port_bindings={"80/tcp": [PortBinding(host_ip="127.0.0.1")], "80/udp": []}, publish_all_ports=True),
+        HostConfig(port_bindings={"80/tcp": [PortBinding(host_ip="::1")]}, network_mode="host"),
+        HostConfig(port_bindings={"80/sctp": []}, network_mode="none"),
         HostConfig(links=[], volumes_from=[], devices=[], device_requests=[], blkio_weight_device=[], storage_opt={}),
         HostConfig(binds=["/data:/data", "/a:/b:ro"]),
         HostConfig(binds=["/anonymous"], mounts=[Mount(type="volume", target="/a"), Mount(type="tmpfs", target="/b")]),

@@ -91,6 +91,14 @@ def refusal(host: HostConfig, config: ContainerConfig | None = None) -> str:
         ({"port_bindings": {"99999": []}}, 'invalid port specification: "99999"'),
         ({"port_bindings": {"80-82/tcp": []}}, 'invalid port specification: "80-82"'),
         ({"port_bindings": {"80": [PortBinding(host_port="x")]}}, 'invalid port specification: "x"'),
+        ({"port_bindings": {"80": [PortBinding(host_port="9-8")]}}, 'invalid port specification: "9-8"'),
+        ({"port_bindings": {"80": [PortBinding(host_port="0-8")]}}, 'invalid port specification: "0-8"'),
+        ({"port_bindings": {"0/tcp": []}}, 'invalid port specification: "0/tcp"'),
+        ({"port_bindings": {"80/x": []}}, 'invalid port specification: "80/x"'),
+        (
+            {"port_bindings": {"80": [PortBinding(host_ip="here")]}},
+            'invalid JSON: ParseAddr("here"): unable to parse IP',
+        ),
         (
             {"annotations": {"": "x"}},
             "invalid Annotations: the empty string is not permitted as an annotation key",

@@ -69,6 +69,13 @@ def test_set_link_leaves_alone_what_is_not_named() -> None:
     assert dict(rt.attributes(family)) == {rt.IFLA_INET6_ADDR_GEN_MODE: b"\1"}
 
 
+def test_hairpin_mode_is_the_bridge_s_to_set() -> None:
+    found = attributes(rt.set_hairpin("x"), rt.LINK.size)
+    info = dict(rt.attributes(found[rt.IFLA_LINKINFO]))
+    assert info[rt.IFLA_INFO_SLAVE_KIND] == b"bridge\0"
+    assert dict(rt.attributes(info[rt.IFLA_INFO_SLAVE_DATA])) == {rt.IFLA_BRPORT_MODE: b"\1"}
+
+
 @pytest.mark.parametrize("data", [b"\1", b"\0\0\0\0", b"\3\0\1\0", struct.pack("=HH", 400, 1)])
 def test_malformed_attributes_end_the_list(data: bytes) -> None:
     assert list(rt.attributes(data)) in ([], [(1, b"")])

@@ -1,10 +1,12 @@
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from tests.unit.network_fakes import BRIDGE, ENDPOINT, NETWORK
 from wherry.network.drivers import bridge, host, none
 from wherry.network.plan import Driver, Network
+from wherry.state.record import PortMapping
 
 
 def test_a_plan_for_an_endpoint_on_the_bridge() -> None:
@@ -13,7 +15,14 @@ def test_a_plan_for_an_endpoint_on_the_bridge() -> None:
     assert (plan.bridge, str(plan.address), str(plan.gateway)) == ("docker0", "172.17.0.2/16", "172.17.0.1")
     assert (plan.link.host, plan.link.peer, plan.link.mtu) == ("vetheeeeeee", "eth0", 1500)
     assert (plan.link.mac, plan.link.mark) == ("02:00:00:00:00:01", "wherry:e1")
-    assert (plan.guard.address, plan.guard.bridge) == ("172.17.0.2", "docker0")
+    assert (plan.guard.address, plan.guard.bridge, plan.link.hairpin) == ("172.17.0.2", "docker0", False)
+
+
+def test_a_plan_for_an_endpoint_with_ports() -> None:
+    port = PortMapping(host_ip="127.0.0.1", host_port=8080, container_port=80, protocol="tcp")
+    plan = bridge.DRIVER.plan_endpoint(NETWORK, msgspec.structs.replace(ENDPOINT, ports=(port,)))
+    assert plan is not None
+    assert (plan.guard.ports, plan.link.hairpin) == ((port,), True)
 
 
 @pytest.mark.parametrize("masquerade", [True, False])

@@ -3,9 +3,22 @@ from typing import Any
 from tests.unit.network_fakes import BRIDGE, NETWORK
 from wherry.network import firewall
 from wherry.network.drivers.bridge import DRIVER
-from wherry.network.plan import Guard, NetworkPlan
+from wherry.network.plan import ANY, Guard, NetworkPlan
+from wherry.state.record import PortMapping
 
 GUARD = Guard("172.17.0.2", "docker0")
+PUBLISHED = Guard(
+    "172.17.0.2",
+    "docker0",
+    tuple(
+        PortMapping(host_ip=address, host_port=port, container_port=inside, protocol=protocol)
+        for address, port, inside, protocol in (
+            (ANY, 8080, 80, "tcp"),
+            ("127.0.0.1", 8081, 80, "tcp"),
+            (ANY, 5353, 53, "udp"),
+        )
+    ),
+)
 
 
 def plan() -> NetworkPlan:
@@ -17,6 +30,10 @@ def plan() -> NetworkPlan:
 def rule(handle: int, chain: str, *values: object) -> dict[str, Any]:
     matches = [{"match": {"op": "==", "left": {}, "right": value}} for value in values]
     return {"rule": {"chain": chain, "handle": handle, "expr": [*matches, {"drop": None}]}}
+
+
+def jump(handle: int, chain: str, target: str) -> dict[str, Any]:
+    return {"rule": {"chain": chain, "handle": handle, "expr": [{"counter": {}}, {"jump": {"target": target}}]}}
 
 
 def test_from_nothing() -> None:
@@ -49,12 +66,62 @@ def test_a_second_time_adds_no_common_rule_and_replaces_our_guards_alone() -> No
         rule(12, "raw-PREROUTING", "172.18.0.9", "br-other"),
         rule(13, "raw-PREROUTING", "lo", "127.0.0.1", 9000),
         rule(14, "raw-PREROUTING", "172.18.0.9", {"set": ["br-other", "eth0"]}),
+        rule(15, "raw-PREROUTING", "docker0", {"prefix": {"addr": "127.0.0.0", "len": 8}}),
+        jump(16, "nat-prerouting-and-output", "nat-prerouting-and-output__docker0"),
+        jump(17, "nat-prerouting-and-output", "nat-prerouting-and-output__br-other"),
+        jump(18, "nat-OUTPUT", "nat-prerouting-and-output__docker0"),
+        jump(19, "nat-OUTPUT", "nat-prerouting-and-output"),
     ]
     lines = firewall.set_up(plan(), [GUARD], found).splitlines()
     added = [line.split()[4] for line in lines if line.startswith("add rule")]
-    assert {name for name in added if "__docker0" not in name} == {"raw-PREROUTING"}
-    assert [line for line in lines if "delete" in line] == ["delete rule ip docker-bridges raw-PREROUTING handle 11"]
+    shared = [name for name in added if "__docker0" not in name]
+    assert shared == ["nat-prerouting-and-output", "nat-OUTPUT", *["raw-PREROUTING"] * 3]
+    assert [line for line in lines if "delete" in line] == [
+        "delete rule ip docker-bridges raw-PREROUTING handle 11",
+        "delete rule ip docker-bridges raw-PREROUTING handle 15",
+        "delete rule ip docker-bridges nat-prerouting-and-output handle 16",
+        "delete rule ip docker-bridges nat-OUTPUT handle 18",
+    ]
     assert {line.split()[-1] for line in lines if line.startswith("flush")} == {chain.name for chain in plan().chains}
+
+
+def test_what_a_chain_jumps_to_is_there_before() -> None:
+    lines = firewall.set_up(plan(), [], []).splitlines()
+    made = {line.split()[4]: at for at, line in enumerate(lines) if line.startswith("add chain")}
+    jumps = [(line.split(" jump ")[1].split()[0], at) for at, line in enumerate(lines) if " jump " in line]
+    assert len(jumps) == 9
+    assert all(made[target] < at for target, at in jumps)
+
+
+def test_published_ports() -> None:
+    assert firewall.add_guard(PUBLISHED).splitlines()[1:] == [
+        "add rule ip docker-bridges filter-forward-ports__docker0 ip daddr 172.17.0.2 tcp dport 80 counter accept",
+        "add rule ip docker-bridges filter-forward-ports__docker0 ip daddr 172.17.0.2 udp dport 53 counter accept",
+        "add rule ip docker-bridges nat-prerouting-and-output__docker0 tcp dport 8080 counter dnat to 172.17.0.2:80 "
+        'comment "DNAT"',
+        "add rule ip docker-bridges nat-prerouting-and-output__docker0 ip daddr 127.0.0.1 tcp dport 8081 counter "
+        'dnat to 172.17.0.2:80 comment "DNAT"',
+        "add rule ip docker-bridges nat-prerouting-and-output__docker0 udp dport 5353 counter dnat to 172.17.0.2:53 "
+        'comment "DNAT"',
+    ]
+
+
+def test_delete_published_ports() -> None:
+    def dnat(handle: int, chain: str, address: str) -> dict[str, Any]:
+        return {"rule": {"chain": chain, "handle": handle, "expr": [{"dnat": {"addr": address, "port": 80}}]}}
+
+    found = [
+        rule(1, "filter-forward-ports__docker0", "172.17.0.2", 80),
+        rule(2, "filter-forward-ports__docker0", "172.17.0.20", 80),
+        rule(3, "filter-forward-ports__br-other", "172.17.0.2", 80),
+        dnat(4, "nat-prerouting-and-output__docker0", "172.17.0.2"),
+        dnat(5, "nat-prerouting-and-output__docker0", "172.17.0.22"),
+        dnat(6, "nat-prerouting-and-output", "172.17.0.2"),
+    ]
+    assert firewall.delete_guard(PUBLISHED, found).splitlines() == [
+        "delete rule ip docker-bridges filter-forward-ports__docker0 handle 1",
+        "delete rule ip docker-bridges nat-prerouting-and-output__docker0 handle 4",
+    ]
 
 
 def test_delete_guard() -> None:

@@ -1,9 +1,12 @@
+import socket
+
 import pytest
 
 from tests.unit.network_fakes import NETWORK, endpoint, networking, starting
-from wherry.base.errors import NotFound, System
+from wherry.base.errors import NotFound, System, Unimplemented
 from wherry.host.netlink import Netlink
-from wherry.model.container import EndpointSettings
+from wherry.model.container import EndpointSettings, HostConfig, PortBinding
+from wherry.network.ports import HostPorts
 from wherry.network.service import Networking
 from wherry.state.record import Phase, Record
 
@@ -41,6 +44,40 @@ def test_a_wished_mac() -> None:
     rec = starting(endpoints_wished={"bridge": EndpointSettings(mac_address="02-AA-00-00-00-07")})
     (made,) = Booted(rec).reserve(rec)
     assert made.mac == "02:aa:00:00:00:07"
+
+
+def publishing(port: str = "") -> HostConfig:
+    return HostConfig(network_mode="bridge", port_bindings={"80/tcp": [PortBinding(host_port=port)]})
+
+
+def test_host_ports_are_held() -> None:
+    networks, rec = networking(), starting(endpoint(), host_config=publishing())
+    networks._ports = HostPorts(lambda *_: socket.socket(socket.AF_UNIX))
+    (made,) = networks.publish(rec)
+    (port,) = made.ports
+    assert (port.host_ip, port.container_port, port.protocol) == ("0.0.0.0", 80, "tcp")  # noqa: S104
+    other = starting(endpoint(endpoint_id="f" * 64), host_config=publishing(str(port.host_port)), name="late")
+    with pytest.raises(System) as caught:
+        networks.publish(other)
+    where = f"driver failed programming external connectivity on endpoint late ({'f' * 64})"
+    words = f"Bind for 0.0.0.0:{port.host_port} failed: port is already allocated"
+    assert str(caught.value) == f"failed to set up container networking: {where}: {words}"
+    networks._ports.give_back(made.endpoint_id)
+
+
+@pytest.mark.parametrize("mode", ["host", "none"])
+def test_no_ports_without_a_bridge(mode: str) -> None:
+    networks = networking()
+    rec = starting(mode=mode)
+    rec = starting(*networks.reserve(rec), host_config=HostConfig(network_mode=mode, publish_all_ports=True))
+    assert networks.publish(rec) == rec.endpoints
+
+
+def test_nothing_leads_to_a_port_without_a_packet_filter() -> None:
+    networks = networking(iptables=False)
+    assert networks.publish(starting(endpoint())) == (endpoint(),)
+    with pytest.raises(Unimplemented, match="published ports need firewall rules: start without --iptables=false"):
+        networks.publish(starting(endpoint(), host_config=publishing()))
 
 
 def test_no_address_left() -> None:

@@ -149,7 +149,7 @@ def merge_image(config: ContainerConfig, image: dict[str, Any] | None) -> Contai
         user=config.user or theirs.user,
         working_dir=config.working_dir or theirs.working_dir,
         stop_signal=config.stop_signal or theirs.stop_signal,
-        exposed_ports=_with_protocols(_union(theirs.exposed_ports, config.exposed_ports)),
+        exposed_ports=with_protocols(_union(theirs.exposed_ports, config.exposed_ports)),
         volumes=_union(theirs.volumes, config.volumes),
         labels=(theirs.labels or {}) | (config.labels or {}),
         env=_merge_env(config.env, theirs.env),
@@ -193,7 +193,7 @@ def is_port(text: str) -> bool:
     return match is not None and int(match[1]) <= PORT_MAX
 
 
-def _with_protocols(ports: dict[str, Any] | None) -> dict[str, Any] | None:
+def with_protocols(ports: dict[str, Any] | None) -> dict[str, Any] | None:
     """Return the ports with their protocol in every key, as answers carry it; tcp where none was written."""
     if not ports:
         return ports

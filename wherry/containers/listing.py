@@ -13,6 +13,8 @@ import msgspec
 
 from wherry.base.errors import InvalidParameter
 from wherry.base.units import SECOND
+from wherry.containers.health import NONE, Health, HealthOf
+from wherry.containers.health import STATUSES as HEALTHS
 from wherry.containers.inspect import Sizes
 from wherry.containers.render import STATUSES, Json, mounts, networks, ports, status, status_text
 from wherry.model.query import ListOptions
@@ -24,7 +26,6 @@ ImageIds = Callable[[Iterable[str]], Awaitable[Mapping[str, str]]]
 
 Accepts = Callable[[Record], bool]
 
-HEALTHS = ("none", "starting", "healthy", "unhealthy")
 PATTERN_MAX = 256
 REPEATS_MAX = 3
 _NESTED = re.compile(r"\)[*+{]|\\[1-9]")
@@ -34,8 +35,9 @@ _REPEAT = re.compile(r"[*+]|\{[0-9]*,[0-9]*\}")
 class Listing:
     """The verb."""
 
-    def __init__(self, store: Store, image_ids: ImageIds, sizes: Sizes) -> None:
-        """Take the records, who knows the images, and who measures disk use."""
+    def __init__(self, store: Store, image_ids: ImageIds, sizes: Sizes, health: HealthOf) -> None:
+        """Take the records, who knows the images, who measures disk use, and who knows a container's health."""
+        self._health = health
         self._store = store
         self._image_ids = image_ids
         self._sizes = sizes
@@ -48,7 +50,7 @@ class Listing:
             raise InvalidParameter(f"invalid filter '{unknown[0]}'")
         everything = options.every or options.limit > 0 or "status" in filters
         ancestors = await self._image_ids(filters["ancestor"]) if "ancestor" in filters else {}
-        accepts = [_FILTERS[key](values, self._store, ancestors) for key, values in filters.items()]
+        accepts = [_FILTERS[key](values, self._store, ancestors, self._health) for key, values in filters.items()]
         found = [
             rec
             for rec in sorted(self._store.all(), key=lambda rec: rec.created, reverse=True)
@@ -59,7 +61,7 @@ class Listing:
     async def _summarise(self, records: list[Record], size: bool) -> list[Json]:
         known = await self._image_ids({rec.config.image for rec in records}) if records else {}
         now = time.time_ns()
-        entries = [summary(rec, known.get(rec.config.image) == rec.image_id, now) for rec in records]
+        entries = [summary(rec, known.get(rec.config.image) == rec.image_id, now, self._health(rec)) for rec in records]
         if size:
             for rec, entry in zip(records, entries, strict=True):
                 measured = zip(("SizeRw", "SizeRootFs"), await self._sizes(rec), strict=True)
@@ -67,7 +69,7 @@ class Listing:
         return entries
 
 
-def summary(rec: Record, named: bool, now_ns: int) -> Json:
+def summary(rec: Record, named: bool, now_ns: int, health: Health | None) -> Json:
     """Return one entry; pure. `named` says that the image's name still means the container's image."""
     annotations = rec.host_config.annotations
     return {
@@ -80,7 +82,7 @@ def summary(rec: Record, named: bool, now_ns: int) -> Json:
         "Ports": _ports(rec),
         "Labels": rec.config.labels or {},
         "State": status(rec),
-        "Status": status_text(rec, now_ns),
+        "Status": status_text(rec, now_ns, health),
         "HostConfig": {
             "NetworkMode": rec.host_config.network_mode,
             **({"Annotations": annotations} if annotations else {}),
@@ -97,15 +99,21 @@ def command(rec: Record) -> str:
 
 
 def _ports(rec: Record) -> list[Json]:
-    split = (port.partition("/") for port in ports(rec))
-    entries: list[Json] = [{"PrivatePort": int(number), "Type": protocol} for number, _, protocol in split]
-    return sorted(entries, key=lambda entry: (entry["PrivatePort"], entry["Type"]))
+    """Return one entry per binding, and one for a port that is exposed only."""
+    entries: list[Json] = []
+    for key, bindings in ports(rec).items():
+        number, _, protocol = key.partition("/")
+        private = {"PrivatePort": int(number), "Type": protocol}
+        entries += [
+            {"IP": binding["HostIp"], "PublicPort": int(binding["HostPort"]), **private} for binding in bindings or ()
+        ] or [private]
+    return sorted(entries, key=lambda entry: (entry["PrivatePort"], entry["Type"], entry.get("IP", "")))
 
 
 # Filters: each takes its values and answers whether a record is accepted; several values of one key mean any of them.
 
 
-def _id(values: list[str], store: Store, _: Mapping[str, str]) -> Accepts:
+def _id(values: list[str], store: Store, *_: Any) -> Accepts:
     ids = [rec.id for rec in store.all()]
     wanted = {matches[0] for value in values if value and len(matches := [i for i in ids if i.startswith(value)]) == 1}
     return lambda rec: rec.id in wanted
@@ -141,10 +149,14 @@ def _status(values: list[str], *_: Any) -> Accepts:
     return lambda rec: status(rec) in values
 
 
-def _health(values: list[str], *_: Any) -> Accepts:
-    """Nothing is checked yet, so every container's health is `none`."""
+def _health(values: list[str], _store: Store, _ancestors: Mapping[str, str], health: HealthOf) -> Accepts:
     _check_words("health", "health", values, HEALTHS)
-    return lambda rec: "none" in values
+
+    def accepts(rec: Record) -> bool:
+        known = health(rec)
+        return (NONE if known is None else known.status) in values
+
+    return accepts
 
 
 def _check_words(key: str, what: str, values: list[str], allowed: tuple[str, ...]) -> None:
@@ -166,17 +178,17 @@ def _exited(values: list[str], *_: Any) -> Accepts:
     return lambda rec: not rec.alive and rec.started_at != 0 and rec.exit_code in codes
 
 
-def _before(values: list[str], store: Store, _: Mapping[str, str]) -> Accepts:
+def _before(values: list[str], store: Store, *_: Any) -> Accepts:
     limits = [store.get(value).created for value in values]
     return lambda rec: all(rec.created < limit for limit in limits)
 
 
-def _since(values: list[str], store: Store, _: Mapping[str, str]) -> Accepts:
+def _since(values: list[str], store: Store, *_: Any) -> Accepts:
     limits = [store.get(value).created for value in values]
     return lambda rec: all(rec.created > limit for limit in limits)
 
 
-def _ancestor(_values: list[str], _store: Store, ancestors: Mapping[str, str]) -> Accepts:
+def _ancestor(_values: list[str], _store: Store, ancestors: Mapping[str, str], *_: Any) -> Accepts:
     wanted = set(ancestors.values())
     return lambda rec: rec.image_id in wanted
 
@@ -196,15 +208,20 @@ def _network(values: list[str], *_: Any) -> Accepts:
 
 
 def _publish(values: list[str], *_: Any) -> Accepts:
-    """No port is published yet: the values are read, and nothing matches."""
-    for value in values:
-        parse_ports("publish", value)
-    return lambda rec: False
+    """Match host ports of containers that run."""
+    wanted = {port for value in values for port in parse_ports("publish", value)}
+
+    def accepts(rec: Record) -> bool:
+        held = (port for endpoint in rec.endpoints if rec.alive for port in endpoint.ports)
+        return any(f"{port.host_port}/{port.protocol}" in wanted for port in held)
+
+    return accepts
 
 
 def _expose(values: list[str], *_: Any) -> Accepts:
+    """Match container ports, published or exposed only, of containers that run."""
     wanted = {port for value in values for port in parse_ports("expose", value)}
-    return lambda rec: not wanted.isdisjoint(rec.config.exposed_ports or ())
+    return lambda rec: not wanted.isdisjoint(ports(rec))
 
 
 def parse_ports(key: str, text: str) -> list[str]:
@@ -244,7 +261,7 @@ def _isolation(_values: list[str], *_: Any) -> Accepts:
     return lambda rec: True
 
 
-_FILTERS: Mapping[str, Callable[[list[str], Store, Mapping[str, str]], Accepts]] = {
+_FILTERS: Mapping[str, Callable[[list[str], Store, Mapping[str, str], HealthOf], Accepts]] = {
     "ancestor": _ancestor,
     "before": _before,
     "exited": _exited,

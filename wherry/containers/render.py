@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from wherry.base.units import format_time, human_duration
+from wherry.containers.health import STARTING, Health, show
 from wherry.model.container import EndpointSettings, MountPoint
 from wherry.state.record import Endpoint, Phase, Record
 
@@ -27,11 +28,11 @@ def status(rec: Record) -> str:
     return _shown(rec).value
 
 
-def status_text(rec: Record, now_ns: int) -> str:
+def status_text(rec: Record, now_ns: int, health: Health | None = None) -> str:
     """Return the sentence of `docker ps`."""
     match _shown(rec):
         case Phase.RUNNING:
-            return f"Up {human_duration(now_ns - rec.started_at)}"
+            return f"Up {human_duration(now_ns - rec.started_at)}{_health_text(health)}"
         case Phase.PAUSED:
             return f"Up {human_duration(now_ns - rec.started_at)} (Paused)"
         case Phase.RESTARTING:
@@ -47,7 +48,13 @@ def status_text(rec: Record, now_ns: int) -> str:
             return f"Exited ({rec.exit_code}) {ago} ago" if rec.finished_at else ""
 
 
-def state(rec: Record) -> Json:
+def _health_text(health: Health | None) -> str:
+    if health is None:
+        return ""
+    return " (health: starting)" if health.status == STARTING else f" ({health.status})"
+
+
+def state(rec: Record, health: Health | None = None) -> Json:
     """Return the State of inspect."""
     restarting = _shown(rec) is Phase.RESTARTING
     return {
@@ -62,6 +69,7 @@ def state(rec: Record) -> Json:
         "Error": rec.error,
         "StartedAt": format_time(rec.started_at),
         "FinishedAt": format_time(rec.finished_at),
+        **({"Health": show(health)} if health is not None else {}),
     }
 
 
@@ -96,9 +104,14 @@ def _network(rec: Record, name: str, endpoint: Endpoint | None) -> Json:
 
 
 def ports(rec: Record) -> dict[str, Any]:
-    """Return inspect's Ports: while it runs in a bridge network every exposed port, null because none is published."""
-    bridged = rec.alive and any(endpoint.driver == "bridge" for endpoint in rec.endpoints)
-    return dict.fromkeys(sorted(rec.config.exposed_ports or ())) if bridged else {}
+    """Return inspect's Ports: while it runs in a bridge network every exposed port with its bindings, null for none."""
+    bridged = [endpoint for endpoint in rec.endpoints if rec.alive and endpoint.driver == "bridge"]
+    found: dict[str, Any] = dict.fromkeys(rec.config.exposed_ports or ()) if bridged else {}
+    for port in (port for endpoint in bridged for port in endpoint.ports):
+        key = f"{port.container_port}/{port.protocol}"
+        binding = {"HostIp": port.host_ip, "HostPort": str(port.host_port)}
+        found[key] = [*(found.get(key) or ()), binding]
+    return dict(sorted(found.items()))
 
 
 def mounts(rec: Record) -> list[Json]:

@@ -15,6 +15,7 @@ from wherry.containers.logs import Feed, Logs
 from wherry.containers.news import News
 from wherry.containers.pause import Pause
 from wherry.containers.prune import Prune
+from wherry.containers.receipt import server_timing
 from wherry.containers.remove import Remove
 from wherry.containers.rename import Rename
 from wherry.containers.restart import Restart
@@ -60,10 +61,12 @@ class Containers:
         """Create a container."""
         return await self.supervisor.run(self.creator(name, request, platform, version), f"create {name}")
 
-    async def start(self, ref: str) -> None:
-        """Start a container."""
+    async def start(self, ref: str) -> str:
+        """Start a container; returns what it cost, as the header Server-Timing has it."""
         ident = self.store.get(ref).id
         await self.supervisor.run(self.starter(ident), f"start {ident}")
+        rec = self.store.by_id(ident)
+        return server_timing(rec) if rec is not None else ""
 
     async def restart(self, ref: str, seconds: int | None, signal: str) -> None:
         """Stop and start a container."""

@@ -28,7 +28,7 @@ BATCH = 32
 
 
 class Netlink:
-    """One NETLINK_ROUTE socket; not for two threads at a time."""
+    """One netlink socket, of NETLINK_ROUTE unless opened for another protocol; not for two threads at a time."""
 
     def __init__(self, sock: socket.socket) -> None:
         """Take a socket of that protocol."""
@@ -39,9 +39,9 @@ class Netlink:
         sock.setsockopt(SOL_NETLINK, CAP_ACK, 1)
 
     @classmethod
-    def open(cls) -> "Netlink":
+    def open(cls, protocol: int = socket.NETLINK_ROUTE) -> "Netlink":
         """Open one in the namespace of this thread."""
-        return cls(socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE))
+        return cls(socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol))
 
     @classmethod
     def from_fd(cls, fd: int) -> "Netlink":
@@ -97,16 +97,16 @@ class Netlink:
 
     def links(self) -> list[rt.Link]:
         """List the interfaces."""
-        return [rt.parse_link(body) for body in self._dump(rt.dump_links())]
+        return [rt.parse_link(body) for body in self.dump(rt.dump_links())]
 
     def addresses(self) -> list[rt.Assigned]:
         """List the IPv4 addresses of all interfaces."""
-        found = (rt.parse_address(body) for body in self._dump(rt.dump_addresses()))
+        found = (rt.parse_address(body) for body in self.dump(rt.dump_addresses()))
         return [address for address in found if address is not None]
 
     def routes(self) -> list[rt.Destination]:
         """List the IPv4 unicast routes of the main table."""
-        found = (rt.parse_route(body) for body in self._dump(rt.dump_routes()))
+        found = (rt.parse_route(body) for body in self.dump(rt.dump_routes()))
         return [route for route in found if route is not None]
 
     def _send(self, requests: Sequence[rt.Request]) -> int:
@@ -129,7 +129,8 @@ class Netlink:
                     refused = _error(request, number, body)
         return refused
 
-    def _dump(self, request: rt.Request) -> list[bytes]:
+    def dump(self, request: rt.Request) -> list[bytes]:
+        """Return the bodies of all answers to a request that lists; OSError of a refusal."""
         sequence = self._send((request,))
         found: list[bytes] = []
         while True:

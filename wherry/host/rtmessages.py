@@ -32,6 +32,7 @@ REPLACE, EXCLUSIVE, CREATE = 0x100, 0x200, 0x400
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER, IFLA_LINKINFO = 1, 3, 4, 10, 18
 IFLA_IFALIAS, IFLA_AF_SPEC, IFLA_GROUP, IFLA_NET_NS_FD = 20, 26, 27, 28
 IFLA_INFO_KIND, IFLA_INFO_DATA, VETH_INFO_PEER, IFLA_INET6_ADDR_GEN_MODE = 1, 2, 1, 8
+IFLA_INFO_SLAVE_KIND, IFLA_INFO_SLAVE_DATA, IFLA_BRPORT_MODE = 4, 5, 4
 IFA_ADDRESS, IFA_LOCAL, IFA_BROADCAST = 1, 2, 4
 RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_TABLE = 1, 4, 5, 15
 NDA_DST, NDA_LLADDR = 1, 2
@@ -93,15 +94,15 @@ class Destination:
 
 def create_bridge(name: str, mac: str) -> Request:
     """Make a bridge; one that exists stays as it is."""
-    body = _link() + _text(IFLA_IFNAME, name) + _bytes(IFLA_ADDRESS, _mac(mac)) + _info("bridge")
+    body = _link() + _text(IFLA_IFNAME, name) + attribute(IFLA_ADDRESS, _mac(mac)) + _info("bridge")
     return Request(f"create bridge {name}", NEWLINK, _new(EXCLUSIVE), body, (errno.EEXIST,))
 
 
 def create_veth(name: str, peer: str, peer_mac: str, namespace: int, mtu: int) -> Request:
     """Make a veth pair whose peer is born in the namespace of a descriptor; an existing `name` stays as it is."""
-    other = _link() + _text(IFLA_IFNAME, peer) + _bytes(IFLA_ADDRESS, _mac(peer_mac))
+    other = _link() + _text(IFLA_IFNAME, peer) + attribute(IFLA_ADDRESS, _mac(peer_mac))
     other += _number(IFLA_MTU, mtu) + _number(IFLA_NET_NS_FD, namespace)
-    data = _bytes(IFLA_INFO_DATA | NESTED, _bytes(VETH_INFO_PEER | NESTED, other))
+    data = attribute(IFLA_INFO_DATA | NESTED, attribute(VETH_INFO_PEER | NESTED, other))
     body = _link() + _text(IFLA_IFNAME, name) + _number(IFLA_MTU, mtu) + _info("veth", data)
     return Request(f"create link {name}", NEWLINK, _new(EXCLUSIVE), body, (errno.EEXIST,))
 
@@ -119,9 +120,18 @@ def set_link(
     body += _text(IFLA_IFALIAS, alias) if alias else b""
     body += _number(IFLA_MTU, mtu) if mtu else b""
     if not link_local:
-        mode = _bytes(IFLA_INET6_ADDR_GEN_MODE, bytes([ADDR_GEN_NONE]))
-        body += _bytes(IFLA_AF_SPEC | NESTED, _bytes(AF_INET6 | NESTED, mode))
+        mode = attribute(IFLA_INET6_ADDR_GEN_MODE, bytes([ADDR_GEN_NONE]))
+        body += attribute(IFLA_AF_SPEC | NESTED, attribute(AF_INET6 | NESTED, mode))
     return Request(f"set link {name}", SETLINK, REQUEST | ACK, body)
+
+
+def set_hairpin(name: str) -> Request:
+    """Let a bridge send back to an interface what came from it."""
+    mode = attribute(IFLA_INFO_SLAVE_DATA | NESTED, attribute(IFLA_BRPORT_MODE, b"\x01"))
+    info = attribute(IFLA_LINKINFO | NESTED, _text(IFLA_INFO_SLAVE_KIND, "bridge") + mode)
+    return Request(
+        f"set link {name} to hairpin mode", NEWLINK, REQUEST | ACK, _link() + _text(IFLA_IFNAME, name) + info
+    )
 
 
 def set_group(name: str, group: int) -> Request:
@@ -155,16 +165,16 @@ def add_address(index: int, interface: ipaddress.IPv4Interface) -> Request:
     """Give an interface an address, with the broadcast address of its network; an address that is there stays."""
     network = interface.network
     body = ADDRESS.pack(AF_INET, network.prefixlen, 0, SCOPE_UNIVERSE, index)
-    body += _bytes(IFA_LOCAL, interface.ip.packed) + _bytes(IFA_ADDRESS, interface.ip.packed)
+    body += attribute(IFA_LOCAL, interface.ip.packed) + attribute(IFA_ADDRESS, interface.ip.packed)
     if network.prefixlen < 31:
-        body += _bytes(IFA_BROADCAST, network.broadcast_address.packed)
+        body += attribute(IFA_BROADCAST, network.broadcast_address.packed)
     return Request(f"add address {interface}", NEWADDR, _new(EXCLUSIVE), body, (errno.EEXIST,))
 
 
 def delete_address(index: int, interface: ipaddress.IPv4Interface) -> Request:
     """Take an address from an interface; one that is gone is fine."""
     body = ADDRESS.pack(AF_INET, interface.network.prefixlen, 0, SCOPE_UNIVERSE, index)
-    body += _bytes(IFA_LOCAL, interface.ip.packed)
+    body += attribute(IFA_LOCAL, interface.ip.packed)
     return Request(f"delete address {interface}", DELADDR, REQUEST | ACK, body, (errno.EADDRNOTAVAIL, errno.ENODEV))
 
 
@@ -176,7 +186,7 @@ def dump_addresses() -> Request:
 def add_default_route(index: int, gateway: ipaddress.IPv4Address) -> Request:
     """Route all that is not local to a gateway; the route that is there stays."""
     body = ROUTE.pack(AF_INET, 0, 0, 0, TABLE_MAIN, PROTOCOL_BOOT, SCOPE_UNIVERSE, UNICAST, 0)
-    body += _bytes(RTA_GATEWAY, gateway.packed) + _number(RTA_OIF, index)
+    body += attribute(RTA_GATEWAY, gateway.packed) + _number(RTA_OIF, index)
     return Request(f"add default route by {gateway}", NEWROUTE, _new(EXCLUSIVE), body, (errno.EEXIST,))
 
 
@@ -188,7 +198,7 @@ def dump_routes() -> Request:
 def set_neighbour(index: int, address: ipaddress.IPv4Address, mac: str) -> Request:
     """Tell the kernel the link address of a neighbour, in place of an older one."""
     body = NEIGHBOUR.pack(AF_INET, index, REACHABLE, 0, 0)
-    body += _bytes(NDA_DST, address.packed) + _bytes(NDA_LLADDR, _mac(mac))
+    body += attribute(NDA_DST, address.packed) + attribute(NDA_LLADDR, _mac(mac))
     return Request(f"set neighbour {address}", NEWNEIGH, _new(REPLACE), body)
 
 
@@ -251,19 +261,20 @@ def _link(flags: int = 0, change: int = 0) -> bytes:
 
 
 def _info(kind: str, data: bytes = b"") -> bytes:
-    return _bytes(IFLA_LINKINFO | NESTED, _text(IFLA_INFO_KIND, kind) + data)
+    return attribute(IFLA_LINKINFO | NESTED, _text(IFLA_INFO_KIND, kind) + data)
 
 
-def _bytes(kind: int, payload: bytes) -> bytes:
+def attribute(kind: int, payload: bytes) -> bytes:
+    """Return an attribute, padded for another one to follow."""
     return _padded(ATTRIBUTE.pack(ATTRIBUTE.size + len(payload), kind) + payload)
 
 
 def _text(kind: int, text: str) -> bytes:
-    return _bytes(kind, text.encode() + b"\0")
+    return attribute(kind, text.encode() + b"\0")
 
 
 def _number(kind: int, value: int) -> bytes:
-    return _bytes(kind, struct.pack("=I", value))
+    return attribute(kind, struct.pack("=I", value))
 
 
 def _mac(text: str) -> bytes:

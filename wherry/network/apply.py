@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from wherry.base.errors import System
-from wherry.host import arp
+from wherry.host import arp, conntrack
 from wherry.host import rtmessages as rt
 from wherry.host.facts import forwards_ipv4
 from wherry.host.netlink import Netlink
@@ -19,9 +19,11 @@ from wherry.host.nft import Nft
 from wherry.network import firewall
 from wherry.network.mac import random_mac
 from wherry.network.plan import Bridge, EndpointPlan, Guard, NetworkPlan
+from wherry.state.record import PortMapping
 
 log = logging.getLogger("wherry.network")
 
+INTERFACES = "/proc/sys/net/ipv4/conf"
 FORWARDING = "/proc/sys/net/ipv4/ip_forward"
 IPV6 = "/proc/sys/net/ipv6/conf"
 IPV6_MTU = 1280
@@ -59,7 +61,7 @@ class Firewall:
         if self._nft is None:
             return
         with self._listed:
-            commands = firewall.delete_guard(guard, _listing(self._nft, firewall.GUARDS))
+            commands = firewall.delete_guard(guard, _listing(self._nft, "" if guard.ports else firewall.GUARDS))
             if commands:
                 self._nft.run(commands)
 
@@ -121,6 +123,7 @@ def _make_outside(plan: EndpointPlan, namespace: int, quiet: bool) -> None:
             rt.create_veth(veth.host, veth.peer, veth.mac, namespace, veth.mtu),
             *_silence(veth.host, quiet),
             rt.set_link(veth.host, up=True, master=bridge, alias=veth.mark),
+            *([rt.set_hairpin(veth.host)] if veth.hairpin else []),
             rt.set_neighbour(bridge, plan.address.ip, veth.mac),
         )
 
@@ -171,6 +174,20 @@ def forward_ipv4() -> None:
             "IPv4 forwarding is disabled: set sysctl net.ipv4.ip_forward=1, or disable this with --ip-forward=false: "
             f"write {FORWARDING}: {error.strerror}"
         ) from error
+
+
+def forget_flows(ports: Iterable[PortMapping]) -> None:
+    """Let UDP flows to published ports meet the rules of now: what the kernel knows of one holds while it goes on."""
+    try:
+        conntrack.forget_udp({port.host_port for port in ports if port.protocol == "udp"})
+    except OSError as error:
+        log.warning("flows to published ports go on as before: %s", error)
+
+
+def route_loopback(bridge: str) -> None:
+    """Let this host's loopback reach a bridge; only what the packet filter translates comes that far."""
+    with open(f"{INTERFACES}/{bridge}/route_localnet", "w", encoding="ascii") as file:
+        file.write("1")
 
 
 def _write_if_there(path: str, text: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from wherry.base.errors import InvalidParameter, NotFound, System
 from wherry.base.units import format_time
 from wherry.network.plan import Network
-from wherry.state.record import Phase, Record
+from wherry.state.record import Record
 
 Json = dict[str, Any]
 Filters = Mapping[str, list[str]]
@@ -113,7 +113,7 @@ def describe(network: Network, options: Mapping[str, str], records: Iterable[Rec
 def _containers(network: Network, records: Iterable[Record]) -> Iterable[tuple[str, Json]]:
     for rec in records:
         for endpoint in rec.endpoints:
-            if rec.phase is Phase.RUNNING and endpoint.network == network.name:
+            if rec.alive and endpoint.network == network.name:
                 yield (
                     rec.id,
                     {

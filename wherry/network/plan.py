@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface
 from typing import Protocol
 
-from wherry.state.record import Endpoint
+from wherry.state.record import Endpoint, PortMapping
+
+ANY = "0.0.0.0"  # noqa: S104 - every address of this host, where Docker publishes unless told otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A chain of the packet filter for one bridge, and the map that jumps to it by the bridge's name."""
+    """A chain of the packet filter for one bridge, and the map that jumps to it by the bridge's name, if any does."""
 
     name: str
     jumps: str
@@ -60,14 +62,17 @@ class Veth:
     """Of the peer."""
     mtu: int
     mark: str
+    hairpin: bool
+    """The bridge sends back to it what comes from it: its container may come by a published port of its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """A rule by which an address is reached from its own bridge alone, and by what the bridge's chains let in."""
+    """Rules by which an address is reached from its own bridge alone, and from elsewhere by its published ports."""
 
     address: str
     bridge: str
+    ports: tuple[PortMapping, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from wherry.base.errors import EngineError, NotFound, System
+from wherry.base.errors import EngineError, NotFound, System, Unimplemented
 from wherry.base.ids import new_id, short
 from wherry.host.errors import translate
 from wherry.host.netlink import Netlink
@@ -24,6 +24,7 @@ from wherry.network.drivers import bridge, host, none
 from wherry.network.ipam import Addresses
 from wherry.network.mac import canonical_mac, random_mac
 from wherry.network.plan import Bridge, Driver, Guard, Network
+from wherry.network.ports import HostPorts, wishes
 from wherry.state.record import Endpoint, Phase, Record
 
 Json = dict[str, Any]
@@ -71,6 +72,7 @@ class Networking:
         self._firewall = apply.Firewall(None)
         self._networks = {network.name: network for network in (self._network("host"), self._network("none", "null"))}
         self._addresses = Addresses(records)
+        self._ports = HostPorts()
 
     def boot(self) -> None:
         """Bring bridge and firewall to what configuration and records say; delete links that are nobody's. Blocks.
@@ -78,6 +80,8 @@ class Networking:
         May be repeated. Forbidden, InvalidParameter and System, each with a remedy.
         """
         live = self._live()
+        for endpoint in live:
+            self._ports.restore(endpoint.endpoint_id, endpoint.ports)
         with translate("set up network bridge"), Netlink.open() as kernel:
             apply.sweep_links(self._mark, {endpoint.host_link for endpoint in live}, kernel)
             if self._config.bridge == NO_BRIDGE:
@@ -140,6 +144,25 @@ class Networking:
             raise System(f"{FAILED}no available IPv4 addresses on {where}")
         return str(address)
 
+    def publish(self, rec: Record) -> tuple[Endpoint, ...]:
+        """Return the endpoints of a record with the host ports of its run, held from now until `disconnect`. Blocks.
+
+        All or none; System in Docker's words when one cannot be had, Unimplemented when nothing could lead there.
+        """
+        return tuple(self._publish(rec, endpoint) if endpoint.address else endpoint for endpoint in rec.endpoints)
+
+    def _publish(self, rec: Record, endpoint: Endpoint) -> Endpoint:
+        host = rec.host_config
+        wished = wishes(host.port_bindings or {}, rec.config.exposed_ports or (), host.publish_all_ports)
+        if wished and not self._config.iptables:
+            raise Unimplemented(f"{FAILED}published ports need firewall rules: start without --iptables=false")
+        try:
+            taken = self._ports.take(endpoint.endpoint_id, endpoint.address, wished)
+        except System as error:
+            where = f"endpoint {rec.name} ({endpoint.endpoint_id})"
+            raise System(f"{FAILED}driver failed programming external connectivity on {where}: {error}") from error
+        return msgspec.structs.replace(endpoint, ports=taken)
+
     def connect(self, rec: Record, endpoint: Endpoint, ns: Netlink) -> None:
         """Link a container to a network by a netlink socket in its namespace. Blocks; System in Docker's words."""
         network = self._networks[endpoint.network]
@@ -149,6 +172,9 @@ class Networking:
         try:
             with translate(f"connect container {short(rec.id)} to network {network.name}"):
                 self._guard(network, endpoint, plan.guard)
+                if endpoint.ports:
+                    apply.route_loopback(plan.bridge)
+                    apply.forget_flows(endpoint.ports)
                 apply.make_endpoint(plan, ns)
         except EngineError as error:
             raise System(f"{FAILED}{error}") from error
@@ -167,7 +193,9 @@ class Networking:
             return
         with translate(f"disconnect from network {endpoint.network}"):
             apply.delete_link(endpoint.host_link)
-            self._firewall.unguard(Guard(endpoint.address, self._config.bridge or DOCKER0))
+            self._firewall.unguard(Guard(endpoint.address, self._config.bridge or DOCKER0, endpoint.ports))
+            apply.forget_flows(endpoint.ports)
+        self._ports.give_back(endpoint.endpoint_id)
 
     def list(self, filters: dict[str, list[str]]) -> Items:
         """Describe the networks that the filters accept, without their containers."""
@@ -194,10 +222,10 @@ class Networking:
 
     def _live(self) -> Endpoints:
         """Return the endpoints on the bridge of the containers that run or start."""
-        live = (rec for rec in self._records() if rec.phase in (Phase.STARTING, Phase.RUNNING))
+        live = (rec for rec in self._records() if rec.alive or rec.phase is Phase.STARTING)
         return [endpoint for rec in live for endpoint in rec.endpoints if endpoint.driver == BRIDGE]
 
     def _protect(self, network: Network, live: Iterable[Endpoint]) -> None:
         plan = bridge.DRIVER.plan_network(network)
         if plan is not None:
-            self._firewall.protect(plan, dict.fromkeys(Guard(endpoint.address, plan.bridge.name) for endpoint in live))
+            self._firewall.protect(plan, dict.fromkeys(Guard(e.address, plan.bridge.name, e.ports) for e in live))

@@ -21,6 +21,17 @@ class Phase(enum.Enum):
     DEAD = "dead"
 
 
+class PortMapping(msgspec.Struct, frozen=True, kw_only=True):
+    """A port of the host that leads to one of a container."""
+
+    host_ip: str
+    """`0.0.0.0` for every address of the host."""
+    host_port: int
+    container_port: int
+    protocol: str
+    """`tcp` or `udp`."""
+
+
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """What a container holds in one network while it runs; stored before it is taken."""
 
@@ -34,6 +45,15 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     prefix: int = 0
     gateway: str = ""
     mac: str = ""
+    ports: tuple[PortMapping, ...] = ()
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """What the last start cost, in microseconds, and the step at which it failed."""
+
+    steps: dict[str, int] = {}
+    total: int = 0
+    failed: str = ""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +97,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     endpoints: tuple[Endpoint, ...] = ()
     network_ids: dict[str, str] = {}
     """Network name to id as of the last start; inspect shows it after a stop."""
+    receipt: Receipt = Receipt()
     owed: tuple[str, ...] = ()
     """Names of steps whose release failed and is still due."""
 

@@ -42,8 +42,8 @@ async def start(call: Call) -> Answer:
     if call.query.text("checkpoint-dir"):
         raise Forbidden("custom checkpointdir is not supported")
     await call.body()
-    await call.services.containers.start(call.params["name"])
-    return NO_CONTENT
+    timing = await call.services.containers.start(call.params["name"])
+    return Reply(204, headers=f"Server-Timing: {timing}\r\n".encode() if timing else b"")
 
 
 async def restart(call: Call) -> Answer:

@@ -1,4 +1,4 @@
-"""Step endpoints: the container joins its networks; its name is in its own hosts file."""
+"""Step endpoints: the container joins its networks, its ports are published, its name is in its own hosts file."""
 
 from wherry.base.offload import offload
 from wherry.containers.layout import Layout
@@ -12,9 +12,10 @@ from wherry.state.store import Slot
 
 
 class Endpoints:
-    """After acquire: each endpoint in the record has its link, addresses, routes and rules.
+    """After acquire: each endpoint in the record has its link, addresses, routes, host ports and rules.
 
-    The endpoints are stored before anything is taken; release disconnects what the record names.
+    The endpoints are stored before anything is taken, and once more with the ports that they got before a rule names
+    one; release disconnects what the record names.
     """
 
     name = "endpoints"
@@ -26,18 +27,20 @@ class Endpoints:
         self._news = news
 
     async def acquire(self, slot: Slot, ns: Netlink | None) -> tuple[Endpoint, ...]:
-        """Reserve, store, connect; `ns` is the netlink socket in the container's namespace and is closed here."""
+        """Reserve, store, publish, connect; closes `ns`, the netlink socket in the container's namespace."""
         endpoints = self._networking.reserve(slot.rec)
         ids = {endpoint.network: endpoint.network_id for endpoint in endpoints}
         rec = await slot.save(endpoints=endpoints, network_ids=ids)
         try:
-            for endpoint in endpoints:
+            if rec.host_config.port_bindings or rec.host_config.publish_all_ports:
+                rec = await slot.save(endpoints=await offload(self._networking.publish, rec))
+            for endpoint in rec.endpoints:
                 await offload(self._connect, rec, endpoint, ns)
                 self._news.network(rec, "connect", endpoint)
         finally:
             if ns is not None:
                 ns.close()
-        return endpoints
+        return rec.endpoints
 
     async def release(self, rec: Record) -> None:
         """Disconnect every endpoint of the record; not connected is fine."""

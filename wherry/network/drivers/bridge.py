@@ -2,6 +2,7 @@
 
 from ipaddress import IPv4Address, IPv4Interface
 
+from wherry.network.firewall import PUBLISHED, TRANSLATED
 from wherry.network.plan import Bridge, Chain, EndpointPlan, Guard, Network, NetworkPlan, Veth
 from wherry.state.record import Endpoint
 
@@ -38,28 +39,45 @@ class BridgeDriver:
             return None
         return EndpointPlan(
             bridge=bridge.name,
-            link=Veth(endpoint.host_link, endpoint.interface, endpoint.mac, bridge.mtu, bridge.mark),
+            link=Veth(
+                endpoint.host_link,
+                endpoint.interface,
+                endpoint.mac,
+                bridge.mtu,
+                bridge.mark,
+                hairpin=bool(endpoint.ports),
+            ),
             address=IPv4Interface(f"{endpoint.address}/{endpoint.prefix}"),
             gateway=IPv4Address(endpoint.gateway),
-            guard=Guard(endpoint.address, bridge.name),
+            guard=Guard(endpoint.address, bridge.name, endpoint.ports),
         )
 
 
 def _chains(bridge: Bridge) -> tuple[Chain, ...]:
-    """Return the four chains of a bridge: what leaves it may be masked, nothing from outside is let in unasked."""
-    name = bridge.name
-    masked = f'oifname != "{name}" ip saddr {bridge.gateway.network} counter masquerade comment "MASQUERADE"'
+    """Return the chains of a bridge: what leaves it may be masked, from outside nothing is let in but to its ports.
+
+    Who comes to a published port by way of loopback or of the bridge itself needs an answer that passes the host.
+    """
+    name, subnet = bridge.name, bridge.gateway.network
+    ports = f"{PUBLISHED}__{name}"
+    masked = f'oifname != "{name}" ip saddr {subnet} counter masquerade comment "MASQUERADE"'
     rules = {
         "filter-forward-in": (
             ESTABLISHED,
             f'iifname "{name}" counter accept comment "ICC"',
+            f"jump {ports}",
             'counter drop comment "UNPUBLISHED PORT DROP"',
         ),
         "filter-forward-out": (ESTABLISHED, 'counter accept comment "OUTGOING"'),
-        "nat-postrouting-in": (),
+        "nat-postrouting-in": (
+            'ip saddr 127.0.0.0/8 counter masquerade comment "MASQ LOOPBACK TO PORT"',
+            # by source: a packet that stays in the bridge comes here without the interface it came from
+            f'ip saddr {subnet} ct status dnat counter masquerade comment "MASQ TO OWN PORT"',
+        ),
         "nat-postrouting-out": (masked,) if bridge.masquerade else (),
     }
-    return tuple(Chain(f"{kind}__{name}", f"{kind}-jumps", lines) for kind, lines in rules.items())
+    entered = tuple(Chain(f"{kind}__{name}", f"{kind}-jumps", lines) for kind, lines in rules.items())
+    return Chain(ports, "", ()), Chain(f"{TRANSLATED}__{name}", "", ()), *entered
 
 
 DRIVER = BridgeDriver()
