@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from wherry.base.errors import InvalidParameter
+from wherry.base.filters import matches
 from wherry.base.units import SECOND
 from wherry.containers.health import NONE, Health, HealthOf
 from wherry.containers.health import STATUSES as HEALTHS
@@ -25,11 +26,6 @@ ImageIds = Callable[[Iterable[str]], Awaitable[Mapping[str, str]]]
 """The target digest of every reference that resolves to an image now."""
 
 Accepts = Callable[[Record], bool]
-
-PATTERN_MAX = 256
-REPEATS_MAX = 3
-_NESTED = re.compile(r"\)[*+{]|\\[1-9]")
-_REPEAT = re.compile(r"[*+]|\{[0-9]*,[0-9]*\}")
 
 
 class Listing:
@@ -120,19 +116,7 @@ def _id(values: list[str], store: Store, *_: Any) -> Accepts:
 
 
 def _name(values: list[str], *_: Any) -> Accepts:
-    return lambda rec: any(_found(value, rec.name) or _found(value, f"/{rec.name}") for value in values)
-
-
-def _found(pattern: str, text: str) -> bool:
-    """Search; a broken pattern finds nothing, nor does one that Python's backtracking could take for ever on."""
-    if pattern == text:
-        return True
-    if len(pattern) > PATTERN_MAX or _NESTED.search(pattern) or len(_REPEAT.findall(pattern)) > REPEATS_MAX:
-        return False
-    try:
-        return re.search(pattern, text) is not None
-    except re.error:
-        return False
+    return lambda rec: any(matches(value, rec.name) or matches(value, f"/{rec.name}") for value in values)
 
 
 def _label(values: list[str], *_: Any) -> Accepts:

@@ -1,10 +1,10 @@
 """Networks as clients see them: look-up, list filters, description (network.md 7). Pure."""
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from wherry.base.errors import InvalidParameter, NotFound, System
+from wherry.base.filters import matches
 from wherry.base.units import format_time
 from wherry.network.plan import Network
 from wherry.state.record import Record
@@ -15,9 +15,6 @@ Filters = Mapping[str, list[str]]
 KEYS = ("dangling", "driver", "id", "label", "name", "scope", "type")
 SCOPE = "local"
 """Of every network: none spans hosts."""
-PATTERN_MAX, REPEATS_MAX = 256, 3
-_NESTED = re.compile(r"\)[*+{]|\\[1-9]")
-_REPEAT = re.compile(r"[*+]|\{[0-9]*,[0-9]*\}")
 
 
 def find(ref: str, networks: Iterable[Network], scope: str = "") -> Network:
@@ -63,27 +60,15 @@ def _accepts(network: Network, key: str, values: list[str]) -> bool:
         case "driver":
             return network.driver in values
         case "id":
-            return any(_found(value, network.ident) for value in values)
+            return any(matches(value, network.ident) for value in values)
         case "name":
-            return any(_found(value, network.name) for value in values)
+            return any(matches(value, network.name) for value in values)
         case "scope":
             return SCOPE in values
         case "type":
             return "builtin" in values
         case _:
             return True
-
-
-def _found(pattern: str, text: str) -> bool:
-    """Search; a broken pattern finds nothing, nor does one that Python's backtracking could take for ever on."""
-    if pattern == text:
-        return True
-    if len(pattern) > PATTERN_MAX or _NESTED.search(pattern) or len(_REPEAT.findall(pattern)) > REPEATS_MAX:
-        return False
-    try:
-        return re.search(pattern, text) is not None
-    except re.error:
-        return False
 
 
 def describe(network: Network, options: Mapping[str, str], records: Iterable[Record]) -> Json:
