@@ -49,6 +49,17 @@ class Terminal:
         before, _, self.seen = self.seen.partition(wanted)
         return before.decode(errors="replace")
 
+    def expect_any(self, *texts: str) -> str:
+        """Read until one of the texts has come; returns which was first."""
+        deadline = time.monotonic() + SECONDS
+        while not any(text.encode() in self.seen for text in texts):
+            assert self._more(deadline), f"expected one of {texts}, saw {self.seen!r}"
+        first = min(
+            (text for text in texts if text.encode() in self.seen), key=lambda text: self.seen.index(text.encode())
+        )
+        _, _, self.seen = self.seen.partition(first.encode())
+        return first
+
     def end(self) -> int:
         """Read to the end; returns the exit code of the CLI."""
         deadline = time.monotonic() + SECONDS

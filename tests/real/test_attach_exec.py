@@ -18,11 +18,13 @@ def test_interactive_terminal(engine: Engine) -> None:
 
 
 def test_terminal_follows_a_resize(engine: Engine) -> None:
-    script = 'echo armed; while [ "$(stty size)" != "50 99" ]; do usleep 10000; done; echo seen; exit 5'
+    """The CLI begins to watch its terminal at a moment of its own, so the size changes until it was heard of."""
+    script = 'while [ "$(stty size)" != "50 99" ]; do echo tick; usleep 50000; done; echo seen; exit 5'
     with Terminal(engine, "run", "--rm", "-it", IMAGE, "sh", "-c", script) as terminal:
-        terminal.expect("armed")
-        terminal.resize(50, 99)
-        terminal.expect("seen")
+        for columns in (98, 99) * 50:
+            if terminal.expect_any("tick", "seen") == "seen":
+                break
+            terminal.resize(50, columns)
         assert terminal.end() == 5
 
 

@@ -107,6 +107,7 @@ def test_containerd_that_dies_is_started_again(own: Engine) -> None:
     ident = own.ok("run", "-d", IMAGE, "sleep", "1000")
     (pid,) = own.processes("containerd --config")
     os.kill(pid, signal.SIGKILL)
+    own.wait_log("is started again")
     assert own.ok("run", "--rm", IMAGE, "echo", "back") == "back"
     own.ok("kill", ident)
     assert own.ok("wait", ident) == "137"
