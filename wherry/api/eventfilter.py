@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from wherry.base.events import Accepts, Event
+from wherry.base.filters import has_labels
 
 Values = Sequence[str]
 Matches = Callable[[Event, Values], bool]
@@ -33,9 +34,7 @@ def _scope(event: Event, values: Values) -> bool:
 
 
 def _label(event: Event, values: Values) -> bool:
-    attributes = event.actor.attributes
-    split = (value.partition("=") for value in values)
-    return all(key in attributes and (not equals or attributes[key] == value) for key, equals, value in split)
+    return has_labels(event.actor.attributes, values)
 
 
 def _object(event: Event, values: Values) -> bool:

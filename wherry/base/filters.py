@@ -1,6 +1,7 @@
 """The `filters` parameter of list, prune and events in both of its forms (api-containers.md 1.6)."""
 
 import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -38,6 +39,13 @@ def _values(values: Any) -> list[str]:
     if isinstance(values, list) and all(isinstance(value, str | None) for value in values):
         return [value or "" for value in values]
     raise InvalidParameter("invalid filter")
+
+
+def has_labels(labels: Mapping[str, str] | None, wanted: Iterable[str]) -> bool:
+    """Tell whether every `key` or `key=value` holds."""
+    have = labels or {}
+    pairs = (text.partition("=") for text in wanted)
+    return all(key in have and (not equals or have[key] == value) for key, equals, value in pairs)
 
 
 def matches(pattern: str, text: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from wherry.base.errors import InvalidParameter
-from wherry.base.filters import matches
+from wherry.base.filters import has_labels, matches
 from wherry.base.units import SECOND
 from wherry.containers.health import NONE, Health, HealthOf
 from wherry.containers.health import STATUSES as HEALTHS
@@ -111,7 +111,7 @@ def _ports(rec: Record) -> list[Json]:
 
 def _id(values: list[str], store: Store, *_: Any) -> Accepts:
     ids = [rec.id for rec in store.all()]
-    wanted = {matches[0] for value in values if value and len(matches := [i for i in ids if i.startswith(value)]) == 1}
+    wanted = {found[0] for value in values if value and len(found := [i for i in ids if i.startswith(value)]) == 1}
     return lambda rec: rec.id in wanted
 
 
@@ -120,12 +120,7 @@ def _name(values: list[str], *_: Any) -> Accepts:
 
 
 def _label(values: list[str], *_: Any) -> Accepts:
-    def accepts(rec: Record) -> bool:
-        labels = rec.config.labels or {}
-        split = (value.partition("=") for value in values)
-        return all(key in labels and (not equals or labels[key] == value) for key, equals, value in split)
-
-    return accepts
+    return lambda rec: has_labels(rec.config.labels, values)
 
 
 def _status(values: list[str], *_: Any) -> Accepts:

@@ -7,6 +7,7 @@ from typing import Any
 
 from wherry.base.errors import Conflict, EngineError, InvalidParameter
 from wherry.base.events import EventBus
+from wherry.base.filters import has_labels
 from wherry.base.times import parse_moment
 from wherry.containers.remove import Remove
 from wherry.containers.sizes import Sizes
@@ -69,16 +70,11 @@ def read_filters(filters: dict[str, list[str]], now_ns: int) -> Accepts:
     wanted, unwanted = filters.get("label", []), filters.get("label!", [])
 
     def accepts(rec: Record) -> bool:
-        labels = rec.config.labels or {}
+        labels = rec.config.labels
         return (
             (limit is None or rec.created < limit)
-            and all(_has(labels, text) for text in wanted)
-            and not any(_has(labels, text) for text in unwanted)
+            and has_labels(labels, wanted)
+            and not any(has_labels(labels, [text]) for text in unwanted)
         )
 
     return accepts
-
-
-def _has(labels: dict[str, str], text: str) -> bool:
-    key, equals, value = text.partition("=")
-    return key in labels and (not equals or labels[key] == value)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from wherry.base.errors import InvalidParameter
-from wherry.base.filters import matches
+from wherry.base.filters import has_labels, matches
 from wherry.base.units import SECOND
 from wherry.model.volume import Volume
 from wherry.volumes.syntax import DRIVER
@@ -47,7 +47,7 @@ def select(volumes: Iterable[Volume], filters: Filters, used: Collection[str]) -
         if (dangling is None or dangling != (volume.name in used))
         and (not names or any(matches(pattern, volume.name) for pattern in names))
         and (not drivers or DRIVER in drivers)
-        and _has_labels(volume, filters.get("label", ()))
+        and has_labels(volume.note.labels, filters.get("label", ()))
     ]
 
 
@@ -62,8 +62,8 @@ def prunable(volume: Volume, filters: Filters) -> bool:
     labels, unwanted = filters.get("label", ()), filters.get("label!", ())
     return (
         (_wants_all(filters) or ANONYMOUS in (volume.note.labels or {}))
-        and _has_labels(volume, labels)
-        and not (unwanted and _has_labels(volume, unwanted))
+        and has_labels(volume.note.labels, labels)
+        and not (unwanted and has_labels(volume.note.labels, unwanted))
     )
 
 
@@ -89,10 +89,3 @@ def _wants_all(filters: Filters) -> bool:
     if values and values[0] not in TRUE | FALSE:
         raise InvalidParameter(f"invalid filter 'all': strconv.ParseBool: parsing \"{values[0]}\": invalid syntax")
     return bool(values) and values[0] in TRUE
-
-
-def _has_labels(volume: Volume, wanted: Iterable[str]) -> bool:
-    """Tell whether every `key` or `key=value` holds."""
-    labels = volume.note.labels or {}
-    pairs = [text.partition("=") for text in wanted]
-    return all(key in labels and (not equals or labels[key] == value) for key, equals, value in pairs)
