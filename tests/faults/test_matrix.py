@@ -25,11 +25,8 @@ EXIT_POINTS = [f"{name}.{when}" for name in ("move.exit", "move.remove") for whe
 
 @pytest.fixture(scope="module")
 def box() -> Iterator[Box]:
-    box = Box()
-    try:
+    with Box() as box:
         yield box
-    finally:
-        box.close()
 
 
 @pytest.fixture(scope="module")

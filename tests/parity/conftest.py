@@ -31,15 +31,12 @@ def host_of_ours(peer: Side) -> Iterator[str]:
     if host:
         yield host
         return
-    box = Box()
-    try:
+    with Box() as box:
         engine = Engine(box, "parity")
         try:
             yield engine.start().host
         finally:
             engine.end()
-    finally:
-        box.close()
 
 
 @pytest.fixture(scope="session")

@@ -45,6 +45,12 @@ class Box:
         assert self._holder.stdout.readline() == "ready\n", "the box has no namespaces: are you root?"
         self.pid = self._holder.pid
 
+    def __enter__(self) -> "Box":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def enter(self, *command: str) -> list[str]:
         """Return the command line that runs a command inside."""
         return ["nsenter", "-m", "-n", "-t", str(self.pid), "--", *command]

@@ -15,11 +15,8 @@ NUMBERS = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def box() -> Iterator[Box]:
-    box = Box()
-    try:
+    with Box() as box:
         yield box
-    finally:
-        box.close()
 
 
 @pytest.fixture(scope="session")
@@ -55,10 +52,9 @@ def own(box: Box) -> Iterator[Engine]:
 @pytest.fixture
 def own_bridge() -> Iterator[Engine]:
     """The same with the default bridge, hence in a box of its own."""
-    box = Box()
-    engine = Engine(box)
-    try:
-        yield engine
-    finally:
-        engine.end()
-        box.close()
+    with Box() as box:
+        engine = Engine(box)
+        try:
+            yield engine
+        finally:
+            engine.end()

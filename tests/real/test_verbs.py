@@ -12,9 +12,9 @@ def test_rename(engine: Engine) -> None:
     engine.ok("rename", "before", "after")
     assert engine.inspect("after")["Id"] == ident
     assert engine.docker("inspect", "before").returncode == 1
-    taken = f'Error when allocating new name: Conflict. The container name "/other" is already in use by container "{other}"'  # noqa: E501
+    conflict = f'Conflict. The container name "/other" is already in use by container "{other}"'
     for name, words in {
-        "other": taken,
+        "other": f"Error when allocating new name: {conflict}",
         "after": "Renaming a container with the same name as its current name",
         "bad/name": "Error when allocating new name: Invalid container name (bad/name)",
     }.items():

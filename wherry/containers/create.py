@@ -40,8 +40,6 @@ from wherry.volumes.mountpoints import resolve_mountpoints
 from wherry.volumes.realise import check_sources
 from wherry.volumes.wishes import driver_warnings
 
-NOTHING = CreateRequest()
-
 
 class ImageFacts(Protocol):
     """What create reads of an image (images.Image)."""

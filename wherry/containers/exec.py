@@ -23,6 +23,7 @@ from wherry.host.sockets import write_all
 from wherry.model.container import ExecRequest, ExecStart
 from wherry.runtimes.shim import Shim
 from wherry.spec.process import build_exec_process
+from wherry.state.machine import RESTARTING
 from wherry.state.record import Phase, Record
 from wherry.state.store import Store
 from wherry.streams.detach import parse_keys
@@ -233,7 +234,7 @@ class Exec:
         if rec.phase is Phase.PAUSED:
             raise Conflict(f"Container {ref} is paused, unpause the container before exec")
         if rec.phase is Phase.RESTARTING:
-            raise Conflict(f"Container {rec.id} is restarting, wait until the container is running")
+            raise Conflict(RESTARTING.format(id=rec.id))
         if rec.phase is not Phase.RUNNING:
             raise Conflict(f"container {rec.id} is not running")
         return rec

@@ -1,5 +1,6 @@
 """Where the engine keeps what belongs to a container: every path is derived from the record alone."""
 
+import os
 from dataclasses import dataclass
 
 from wherry.base.ids import short
@@ -31,6 +32,12 @@ class Layout:
     def directory(self, ident: str) -> str:
         """The container's own directory: network files and log."""
         return f"{self.containers}/{ident}"
+
+    def make_directory(self, ident: str) -> str:
+        """Make it if it is missing (blocking, a moment), and return it; OSError."""
+        directory = self.directory(ident)
+        os.makedirs(directory, mode=0o710, exist_ok=True)
+        return directory
 
     def log(self, ident: str) -> str:
         """The file of the json-file driver."""

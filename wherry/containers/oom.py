@@ -4,6 +4,7 @@ import asyncio
 import logging
 
 from wherry.base.errors import DeadlineExceeded, EngineError, NotFound, Unavailable
+from wherry.base.tasks import Supervisor
 from wherry.containerd.channel import Channel
 from wherry.containerd.events import SUBSCRIBED, subscribe
 from wherry.containers.news import News
@@ -18,20 +19,25 @@ RETRY_SECONDS = 1.0
 class OomWatch:
     """One flow that lasts as long as the engine."""
 
-    def __init__(self, store: Store, channel: Channel, news: News) -> None:
-        """Take the records, the way to containerd, and who is told."""
+    def __init__(self, store: Store, channel: Channel, news: News, supervisor: Supervisor) -> None:
+        """Take the records, the way to containerd, who is told, and the owner of the flow."""
+        self._supervisor = supervisor
         self._store = store
         self._channel = channel
         self._news = news
 
-    async def run(self) -> None:
-        """Watch until cancelled; a containerd that goes away is asked again."""
-        while True:
-            try:
-                await self._watch()
-            except (Unavailable, DeadlineExceeded) as error:
-                log.debug("out-of-memory kills are not seen for a moment: %s", error)
-            await asyncio.sleep(RETRY_SECONDS)
+    def watch(self) -> None:
+        """Begin; a containerd that goes away is asked again."""
+        self._supervisor.spawn(self._run(), "out-of-memory watch")
+
+    async def _run(self) -> None:
+        with self._supervisor.idle():
+            while True:
+                try:
+                    await self._watch()
+                except (Unavailable, DeadlineExceeded) as error:
+                    log.debug("out-of-memory kills are not seen for a moment: %s", error)
+                await asyncio.sleep(RETRY_SECONDS)
 
     async def _watch(self) -> None:
         wanted = f'namespace=={self._channel.namespace},topic=="/tasks/oom"'

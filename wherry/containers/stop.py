@@ -7,7 +7,6 @@ from wherry.base.errors import EngineError, NotModified
 from wherry.base.signals import parse_signal
 from wherry.containers.kill import Kill, stop_signal
 from wherry.containers.news import News
-from wherry.containers.policy import Restarts
 from wherry.containers.waiters import Moment, Outcome, Waiters
 from wherry.state.record import Phase, Record
 from wherry.state.store import Store
@@ -18,9 +17,8 @@ GRACE_SECONDS = 10
 class Stop:
     """The verb, and the stop of a record that shutdown and boot use."""
 
-    def __init__(self, store: Store, kill: Kill, waiters: Waiters, news: News, restarts: Restarts) -> None:
-        """Take the records, the sender of signals, who is told, and the restarts that a stop calls off."""
-        self._restarts = restarts
+    def __init__(self, store: Store, kill: Kill, waiters: Waiters, news: News) -> None:
+        """Take the records, the sender of signals, and who is told."""
         self._store = store
         self._kill = kill
         self._waiters = waiters
@@ -30,7 +28,7 @@ class Stop:
         """Stop with grace; NotModified when it does not run."""
         rec = self._store.get(ref)
         if rec.phase is Phase.RESTARTING:
-            await self._restarts.call_off(rec.id)
+            await self._kill.hard(rec)
             return
         if not rec.alive:
             raise NotModified("container is already stopped")

@@ -8,7 +8,7 @@ from wherry.base.offload import offload
 from wherry.containers.news import News
 from wherry.host.facts import program_output
 from wherry.runtimes.shim import Shim
-from wherry.state.machine import Verb, check
+from wherry.state.machine import RESTARTING
 from wherry.state.record import Phase
 from wherry.state.store import Store
 
@@ -33,7 +33,7 @@ class Top:
                 raise System(f'specifying "{key}={value}" is not allowed')
         rec = self._store.get(ref)
         if rec.phase is Phase.RESTARTING:
-            check(rec, Verb.PAUSE)  # the same refusal
+            raise Conflict(RESTARTING.format(id=rec.id))
         if not rec.alive:
             raise Conflict(f"container {rec.id} is not running")
         pids = {str(pid) for pid in await self._shim.pids(rec.id)}

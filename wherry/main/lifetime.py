@@ -81,7 +81,6 @@ async def _up(config: Config, up: AsyncExitStack) -> tuple[Engine, ApiServer]:
     host = await offload(read_host)
     engine = wire(config, engine_id(config.data_root), host, zygote, channel, store)
     up.push_async_callback(engine.close)
-    up.callback(asyncio.create_task(engine.ooms.run()).cancel)
     await engine.boot(config.live_restore)
     server = ApiServer(engine.services, ENGINE_VERSION)
     await server.start(listeners)

@@ -100,6 +100,7 @@ class Engine:
 
     async def boot(self, live_restore: bool) -> None:
         """Bring networks, volumes and containers to what the records say."""
+        self.ooms.watch()
         await offload(self.networking.boot)
         await self.volumes.boot()
         await self.recover(live_restore)
@@ -187,7 +188,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
     pause = Pause(store, shim, news, monitors)
     under_way = UnderWay()
     kill = Kill(store, shim, waiters, news, restarts, pause, under_way)
-    stop = Stop(store, kill, waiters, news, restarts)
+    stop = Stop(store, kill, waiters, news)
     remove = Remove(store, steps, snapshots, leases, volumes, layout, kill, waiters, news, restarts, monitors)
     exits = Exits(store, shim, steps, waiters, news, remove, supervisor, restarts, monitors)
     starter = Start(store, steps, layout, exits, hub, news, remove, restarts, monitors, under_way, create_defaults)
@@ -241,7 +242,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         images=images,
         restarts=restarts,
         monitors=monitors,
-        ooms=OomWatch(store, channel, news),
+        ooms=OomWatch(store, channel, news, supervisor),
     )
 
 

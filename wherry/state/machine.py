@@ -46,6 +46,7 @@ MOVES: dict[tuple[Phase, Verb], Phase] = {
     (P.REMOVING, V.STUCK): P.DEAD,
 }
 
+RESTARTING = "Container {id} is restarting, wait until the container is running"
 _MARKED = (Conflict, "container is marked for removal and cannot be started")
 _BUSY = 'cannot remove container "{name}": container is {phase}: stop the container before removing or force remove'
 _RUNNING = (Conflict, _BUSY.replace("{phase}", "running"))
@@ -67,7 +68,7 @@ REFUSALS: dict[tuple[Phase, Verb], tuple[type[EngineError], str]] = {
         'cannot remove container "{name}": container is paused and must be unpaused first',
     ),
     (P.PAUSED, V.PAUSE): (Conflict, "container {id} is already paused"),
-    (P.RESTARTING, V.PAUSE): (Conflict, "Container {id} is restarting, wait until the container is running"),
+    (P.RESTARTING, V.PAUSE): (Conflict, RESTARTING),
     **{(phase, V.PAUSE): _NOT_RUNNING for phase in P if phase not in (P.RUNNING, P.PAUSED, P.RESTARTING)},
     **{(phase, V.UNPAUSE): _NOT_PAUSED for phase in P if phase is not P.PAUSED},
     (P.REMOVING, V.REMOVE): (Conflict, "removal of container {name} is already in progress"),

@@ -1,7 +1,5 @@
 """Step netfiles: hosts, hostname and resolv.conf, which are bind-mounted into the container."""
 
-import os
-
 from wherry.base.offload import offload
 from wherry.containers.layout import Layout
 from wherry.host.errors import translate
@@ -41,12 +39,13 @@ class NetworkFiles:
         """Nothing: the files belong to the container."""
 
     def _write(self, rec: Record) -> NetFiles:
-        directory = self._layout.directory(rec.id)
-        found = NetFiles(
-            hosts=self._layout.hosts(rec.id), hostname=f"{directory}/hostname", resolv_conf=f"{directory}/resolv.conf"
-        )
         with translate("write the network files"):
-            os.makedirs(directory, mode=0o710, exist_ok=True)
+            directory = self._layout.make_directory(rec.id)
+            found = NetFiles(
+                hosts=self._layout.hosts(rec.id),
+                hostname=f"{directory}/hostname",
+                resolv_conf=f"{directory}/resolv.conf",
+            )
             write_in_place(found.hosts, self._hosts(rec).encode())
             write_in_place(found.hostname, netfiles.hostname(rec.config.hostname).encode())
             write_in_place(found.resolv_conf, self._resolv_conf(rec).encode())

@@ -1,7 +1,5 @@
 """Step stdio: a keeper owns the container's streams, its log is open, the clients that waited are attached."""
 
-import os
-
 from wherry.base.errors import InvalidParameter, System
 from wherry.base.ids import short
 from wherry.containers.execs import Execs
@@ -38,7 +36,7 @@ class Streams:
         """Fork the keeper, open the fifos, hand over the clients that wait; returns the paths for the runtime."""
         rec = slot.rec
         with translate("make the container's directory"):
-            os.makedirs(self._layout.directory(rec.id), mode=0o710, exist_ok=True)
+            self._layout.make_directory(rec.id)
         keeper = await self._keepers.fork(rec.id, rec.generation, self._log(rec))
         stdio = await keeper.open(rec.config.tty, rec.config.open_stdin)
         await self._hub.enter(rec.id, keeper)

@@ -8,6 +8,7 @@ from wherry.state.record import Phase, Record
 from wherry.state.store import Slot
 from wherry.volumes.realise import realise
 from wherry.volumes.registry import VolumeRegistry
+from wherry.volumes.wishes import volumes_of
 
 
 class Volumes:
@@ -29,17 +30,15 @@ class Volumes:
         """Make, check and fill; returns the mounts as the spec takes them."""
         rec = slot.rec
         points = await offload(realise, rec.mounts, self._data_root)
-        for point in rec.mounts:
-            if point.type == "volume" and not (point.no_copy or rec.started_before):
+        for point in volumes_of(rec):
+            if not (point.no_copy or rec.started_before):
                 await self._registry.fill(point, root.path)
-        for point in rec.mounts:
-            if point.type == "volume":
-                self._news.volume(rec, "mount", point)
+        for point in volumes_of(rec):
+            self._news.volume(rec, "mount", point)
         return points
 
     async def release(self, rec: Record) -> None:
         """Tell that the volumes of a run are free; a run that has ended has told it already."""
         if rec.alive or rec.phase is Phase.STARTING:
-            for point in rec.mounts:
-                if point.type == "volume":
-                    self._news.volume(rec, "unmount", point)
+            for point in volumes_of(rec):
+                self._news.volume(rec, "unmount", point)
