@@ -134,6 +134,21 @@ def test_policy_at_the_next_boot(own: Engine, policy: str, stopped: bool, comes_
         assert state(own, ident)["Status"] == "exited"
 
 
+def test_a_stop_during_the_back_off_is_kept(own: Engine) -> None:
+    own.start()
+    own.load_demo(IMAGE)
+    ident = own.ok("run", "-d", "--restart", "unless-stopped", IMAGE, "false")
+    follow_end(own, ident, "die", 5)
+    own.ok("stop", ident)
+    assert state(own, ident)["Status"] == "exited"
+    own.kill()
+    own.start()
+    own.ok("run", "--rm", IMAGE, "true")  # what the policy would start at boot was begun before this
+    asked = ("--filter", f"container={ident}", "--format", "{{.Action}}")
+    assert own.ok("events", "--since", "1h", "--until", own.ok("info", "-f", "{{.SystemTime}}"), *asked) == ""
+    assert state(own, ident)["Status"] == "exited"
+
+
 def test_a_paused_one_outlives_the_daemon(own: Engine) -> None:
     own.start("--live-restore")
     own.load_demo(IMAGE)

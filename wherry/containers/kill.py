@@ -81,7 +81,7 @@ class Kill:
 
     async def _note(self, ident: str) -> None:
         async with self._store.exclusive(ident) as slot:
-            if slot.rec.alive:
+            if slot.rec.alive or slot.rec.phase is Phase.RESTARTING:
                 await slot.save(manually_stopped=True)
 
     async def hard(self, rec: Record, by_hand: bool = True) -> None:
@@ -93,6 +93,8 @@ class Kill:
             await self._under_way.abort(rec.id)
             return
         if rec.phase is Phase.RESTARTING:
+            if by_hand:
+                await self._note(rec.id)
             await self._restarts.call_off(rec.id)
             return
         exited = self._waiters.join(rec.id, Moment.EXIT)
