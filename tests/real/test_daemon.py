@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from tests.real.engine import WHERRYD, Engine
 from tests.real.leaks import assert_no_leaks, look
 from tests.real.test_life import follow_until
 
+ROOT = Path(__file__).parents[2]
 STOP_SECONDS = 5
 """A bound against waiting for containers that go on, not a measure."""
 READY = "echo ready; while :; do usleep 10000; done"
@@ -28,9 +30,34 @@ def test_stop_is_clean(own: Engine) -> None:
     follow_until(own, ident, "ready")
     assert own.stop() == 0
     assert own.processes() == []
+    assert not own.socket.exists()
     own.start()
     state = own.inspect(ident)["State"]
     assert (state["Status"], state["ExitCode"]) == ("exited", 3)
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_make_run_again(own_bridge: Engine, end: str) -> None:
+    """`make run` is repeatable: while the engine is up, after `make stop`, and after a crash that left its socket."""
+    box, root = own_bridge.box, own_bridge.root
+    places = {"DATA_ROOT": str(root / "data"), "EXEC_ROOT": str(root / "exec")}
+    environment = {"PATH": os.environ["PATH"], "HOME": str(root), **places}
+
+    def script(name: str) -> str:
+        """What the make target of that name calls, in the box."""
+        command = box.enter("bash", "-c", f"cd {ROOT} && scripts/{name}")
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    assert "Hello from container" in script("run")
+    assert "is up already" in script("run")
+    if end == "stop":
+        assert "has ended" in script("stop")
+    else:
+        os.kill(int((root / "exec" / "wherryd.pid").read_text()), signal.SIGKILL)
+    assert "Hello from container" in script("run")
+    script("stop")
 
 
 def test_second_daemon_on_the_same_roots_is_refused(own: Engine) -> None:

@@ -1,3 +1,4 @@
+import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,6 +77,14 @@ def test_no_engine(tmp_path: Path) -> None:
     assert doctor.check_engine(client).state is State.WARN
     (tmp_path / "none.sock").touch()
     assert doctor.check_engine(client).state is State.FAIL
+
+
+def test_a_socket_that_a_killed_engine_left(tmp_path: Path) -> None:
+    path = tmp_path / "stale.sock"
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(path))
+    found = doctor.check_engine(Client(f"unix://{path}"))
+    assert (found.state, "nobody listens" in found.fact) == (State.WARN, True)
 
 
 def test_report(tmp_path: Path) -> None:

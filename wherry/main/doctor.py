@@ -5,6 +5,7 @@ import enum
 import os
 import re
 import shutil
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -210,7 +211,10 @@ def check_engine(client: Client) -> Finding:
     try:
         version = client.call("GET", "/version")
     except EngineError as error:
-        return Finding(State.FAIL, "engine", str(error), "look at the daemon's log; a stale socket goes at its start")
+        if isinstance(error.__cause__, ConnectionRefusedError) and stat.S_ISSOCK(os.stat(client.path).st_mode):
+            text = f"not running: nobody listens at {client.path}, which an engine that was killed has left"
+            return Finding(State.WARN, "engine", text, "start it: it replaces the socket")
+        return Finding(State.FAIL, "engine", str(error), "look at the daemon's log")
     return Finding(State.OK, "engine", f"{version['Platform']['Name']} {version['Version']} at unix://{client.path}")
 
 

@@ -26,7 +26,7 @@ from wherry.host.notify import notify
 from wherry.host.zygote import Zygote
 from wherry.main.config import Config
 from wherry.main.identity import engine_id
-from wherry.main.listeners import bind
+from wherry.main.listeners import bind, unbind
 from wherry.main.pidfile import Pidfile
 from wherry.main.wire import Engine, wire
 from wherry.state.store import Store
@@ -74,6 +74,7 @@ async def _up(config: Config, up: AsyncExitStack) -> tuple[Engine, ApiServer]:
     zygote = await Zygote.start(exec_lock)
     up.push_async_callback(zygote.close)
     listeners = bind(config.hosts, config.group, os.environ)
+    up.callback(unbind, config.hosts)
     channel = await _containerd(config, up)
     store = Store(f"{config.data_root}/wherry.db", Faults.parse(os.environ.get("WHERRY_FAULTS", "")))
     await store.open()

@@ -33,6 +33,15 @@ def bind(hosts: Iterable[str], group: str, environ: Mapping[str, str]) -> list[s
     return found
 
 
+def unbind(hosts: Iterable[str]) -> None:
+    """Remove the files of the sockets that `bind` made; gone is fine. One that systemd handed over is systemd's."""
+    for host in hosts:
+        scheme, _, address = host.partition("://")
+        if scheme == "unix":
+            with translate(f"remove unix socket {address}"), contextlib.suppress(FileNotFoundError):
+                os.unlink(address)
+
+
 def _unix(path: str, group: str) -> socket.socket:
     with translate(f"can't create unix socket {path}"):
         os.makedirs(os.path.dirname(path), exist_ok=True)
