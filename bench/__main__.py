@@ -15,7 +15,7 @@ from threading import Event
 from typing import Final
 
 from bench.engine import IMAGE, Api, Engine, parse_engines
-from bench.parts import COMMAND, MEMORY_AFTER, MEMORY_BEFORE, PARTS, Measurement, measure
+from bench.parts import BOOTS, COMMAND, MEMORY_AFTER, MEMORY_BEFORE, PARTS, Measurement, measure
 from bench.steps import steps
 from bench.table import Result, render
 from wherry.base.errors import EngineError, InvalidParameter
@@ -28,8 +28,9 @@ USAGE: Final = f"""Compare engines on this machine, in one interleaved run (docs
   make bench ENGINES="wherry=unix:///run/wherry/wherry.sock docker=unix:///run/docker.sock"
 
   ENGINES    name=unix:///path of each running engine; ratios are to the one called docker, else to the first
-  BENCH      parts, with commas: {",".join(PARTS)},{MEMORY} (the default), {STEPS}
-  ROUNDS     samples of each engine (30); many and memory take a tenth of that
+  BENCH      parts, with commas: {",".join(PARTS)},{MEMORY} (the default), {STEPS},
+             and {",".join(BOOTS)}, which end each engine and start it again as it was started
+  ROUNDS     samples of each engine (30); many and memory take a tenth of that, boot and live a third
   STEPS_LOG  log of a wherryd that runs with --debug: adds the part {STEPS}, the time of a start by step
 
 Needs the right to the sockets and, for memory, root. The image and the containers it makes are removed at the end."""
@@ -55,7 +56,7 @@ def parse(arguments: Sequence[str]) -> Options:
     given = parser.parse_args(arguments)
     parts = given.parts.split(",") if given.parts else [*PARTS, MEMORY]
     parts += [STEPS] if given.steps_log and STEPS not in parts else []
-    if unknown := set(parts) - {*PARTS, MEMORY, STEPS}:
+    if unknown := set(parts) - {*PARTS, *BOOTS, MEMORY, STEPS}:
         raise InvalidParameter(f"no such part: {', '.join(sorted(unknown))}")
     if STEPS in parts and not given.steps_log:
         raise InvalidParameter("the part steps needs STEPS_LOG, the log of a wherryd that runs with --debug")
@@ -110,7 +111,7 @@ def _measure_all(options: Options, results: list[Result], stop: Event) -> None:
     if MEMORY in options.parts:
         take(MEMORY_BEFORE)
     _load(options.engines)
-    chosen = [what for name, group in PARTS.items() if name in options.parts for what in group]
+    chosen = [what for name, group in {**PARTS, **BOOTS}.items() if name in options.parts for what in group]
     for what in chosen:
         if what is COMMAND and not shutil.which("docker"):
             print("no docker in PATH: the whole command is left out", file=sys.stderr)

@@ -12,6 +12,8 @@ from urllib.parse import urlencode
 from wherry.base.errors import InvalidParameter, System, Unavailable
 
 IMAGE = "wherry-bench:latest"
+NETWORK = "wherry-bench"
+"""A network of the user's, for the parts that need one."""
 SECONDS = 60.0
 """How long one wait on a socket may take."""
 ATTEMPTS = 10
@@ -81,8 +83,9 @@ class Api(http.client.HTTPConnection):
         return raw
 
     def create(self, network: str, *command: str) -> str:
-        """Create a container of the bench's image and return its id."""
-        body = {"Image": IMAGE, "HostConfig": {"NetworkMode": network}, **({"Cmd": command} if command else {})}
+        """Create a container of the bench's image and return its id; it is stopped by KILL, which nothing holds up."""
+        host = {"NetworkMode": network}
+        body = {"Image": IMAGE, "StopSignal": "KILL", "HostConfig": host, **({"Cmd": command} if command else {})}
         return str(json.loads(self.call("POST", "/containers/create", body))["Id"])
 
     def start(self, ident: str) -> None:
@@ -119,13 +122,18 @@ class Api(http.client.HTTPConnection):
         """Return what the engine says of itself."""
         return dict(json.loads(self.call("GET", "/version")))
 
-    def tidy(self) -> None:
-        """Remove every container of the bench's image, then the image; System when it stays."""
+    def clear(self) -> None:
+        """Remove every container of the bench's image."""
         query = urlencode({"all": "1", "filters": json.dumps({"ancestor": [IMAGE]})})
+        for container in json.loads(self.call("GET", f"/containers/json?{query}")):
+            self.send_call("DELETE", f"/containers/{container['Id']}?force=1", None, "")
+
+    def tidy(self) -> None:
+        """Remove every container of the bench's image, then its network and the image; System when that stays."""
         raw = b""
         for _ in range(ATTEMPTS):  # what a killed CLI or a failed wait left may need a moment
-            for container in json.loads(self.call("GET", f"/containers/json?{query}")):
-                self.send_call("DELETE", f"/containers/{container['Id']}?force=1", None, "")
+            self.clear()
+            self.send_call("DELETE", f"/networks/{NETWORK}", None, "")
             status, raw = self.send_call("DELETE", f"/images/{IMAGE}", None, "")
             if status in (200, 404):
                 return

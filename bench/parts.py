@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from functools import partial
 from threading import Event
 
-from bench.engine import IMAGE, SECONDS, Api, Engine
+from bench.boots import RUNNING, STOPPED, booted
+from bench.engine import IMAGE, NETWORK, SECONDS, Api, Engine
 from bench.memory import memory
 from bench.table import Result
 from bench.turns import WARM_UP, turns
 from wherry.base.errors import System
 
 CONTAINERS, IN_FLIGHT = 60, 16
+PING, LIST = "/_ping", "/containers/json?all=1"
 SETTLE_SECONDS = 1.0
 """Rest before each look at the memory."""
 
@@ -67,6 +69,56 @@ def _start(network: str, api: Api) -> float:
     spent = _since(begun)
     api.finish(ident)  # not timed, and at rest before the next engine's turn
     return spent
+
+
+@contextlib.contextmanager
+def _start_in_users_network(engine: Engine) -> Iterator[Sample]:
+    with closing(Api(engine)) as api:
+        api.call("POST", "/networks/create", {"Name": NETWORK})
+        yield partial(_start, NETWORK, api)
+        api.call("DELETE", f"/networks/{NETWORK}")
+
+
+@contextlib.contextmanager
+def _start_in_containers_network(engine: Engine) -> Iterator[Sample]:
+    with closing(Api(engine)) as api, _sleeper(api, "bridge") as donor:
+        yield partial(_start, f"container:{donor}", api)
+
+
+@contextlib.contextmanager
+def _sleeper(api: Api, network: str) -> Iterator[str]:
+    """Yield a container that runs until it is killed."""
+    ident = api.create(network, "sleep", "3600")
+    api.start(ident)
+    yield ident
+    api.call("DELETE", f"/containers/{ident}?force=1")
+
+
+def _stop(api: Api) -> float:
+    ident = api.create("bridge", "sleep", "3600")
+    api.start(ident)
+    spent = _timed(partial(api.call, "POST", f"/containers/{ident}/stop"))
+    api.call("DELETE", f"/containers/{ident}")
+    return spent
+
+
+def _remove(api: Api) -> float:
+    ident = api.create("bridge")
+    api.start(ident)
+    api.call("POST", f"/containers/{ident}/wait")
+    return _timed(partial(api.call, "DELETE", f"/containers/{ident}"))
+
+
+@contextlib.contextmanager
+def _restart(engine: Engine) -> Iterator[Sample]:
+    with closing(Api(engine)) as api, _sleeper(api, "bridge") as ident:
+        yield lambda: _timed(partial(api.call, "POST", f"/containers/{ident}/restart"))
+
+
+def _timed(action: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    action()
+    return _since(begun)
 
 
 def _live(api: Api) -> float:
@@ -132,17 +184,8 @@ def _many(engine: Engine) -> Iterator[Sample]:
 
 @contextlib.contextmanager
 def _exec(engine: Engine) -> Iterator[Sample]:
-    with closing(Api(engine)) as api:
-        ident = api.create("none", "sleep", "3600")
-        api.start(ident)
-
-        def sample() -> float:
-            begun = time.perf_counter()
-            api.execute(ident, "true")
-            return _since(begun)
-
-        yield sample
-        api.call("DELETE", f"/containers/{ident}?force=1")
+    with closing(Api(engine)) as api, _sleeper(api, "none") as ident:
+        yield lambda: _timed(partial(api.execute, ident, "true"))
 
 
 @contextlib.contextmanager
@@ -163,6 +206,16 @@ PARTS = {
         Measurement("create+start, network none", "ms", _calls(partial(_start, "none"))),
         Measurement("create+start, bridge", "ms", _calls(partial(_start, "bridge"))),
     ),
+    "modes": (
+        Measurement("create+start, network host", "ms", _calls(partial(_start, "host"))),
+        Measurement("create+start, network of the user's", "ms", _start_in_users_network),
+        Measurement("create+start, network of a container", "ms", _start_in_containers_network),
+    ),
+    "end": (
+        Measurement("stop of a container that ends at once, bridge", "ms", _calls(_stop)),
+        Measurement("restart of such a container, bridge", "ms", _restart),
+        Measurement("rm of an ended container", "ms", _calls(_remove)),
+    ),
     "life": (
         Measurement("create+start+wait+remove, bridge", "ms", _calls(_live)),
         COMMAND,
@@ -170,4 +223,17 @@ PARTS = {
     "many": (MANY,),
     "exec": (Measurement("exec true to its end", "ms", _exec),),
 }
-"""Measurements by the names of BENCH; memory and steps are apart."""
+"""Measurements by the names of BENCH that leave the engine up; memory and steps are apart."""
+BOOTS = {
+    "boot": (
+        Measurement(f"boot with {STOPPED} stopped containers, to the ping", "ms", partial(booted, STOPPED, 0, PING), 3),
+        Measurement("the same, to the list of them", "ms", partial(booted, STOPPED, 0, LIST), 3),
+    ),
+    "live": (
+        Measurement(
+            f"live-restore boot with {RUNNING} running, to the ping", "ms", partial(booted, 0, RUNNING, PING), 3
+        ),
+        Measurement("the same, to the list of them", "ms", partial(booted, 0, RUNNING, LIST), 3),
+    ),
+}
+"""Measurements that end the engine and start it again: only when BENCH names them."""
