@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.memory import listener
+from bench.memory import listener, parse_stat
 from wherry.base.errors import System
 
 NAMESPACES = {"mnt": "mount", "net": "net", "uts": "uts", "ipc": "ipc", "cgroup": "cgroup"}
@@ -47,7 +47,8 @@ def captured(path: str) -> Iterator[Launch]:
             return handle
 
         try:
-            if any(".service" in line for line in (process / "cgroup").read_text().splitlines()):
+            _, after = parse_stat((process / "stat").read_text())
+            if after[1] == "1" and ".service" in (process / "cgroup").read_text():
                 raise System(f"process {pid} is a service of systemd: start the engine by hand to measure its boot")
             words = (process / "cmdline").read_text().split("\0")[:-1]
             pairs = (word.partition(b"=") for word in (process / "environ").read_bytes().split(b"\0") if word)

@@ -91,7 +91,8 @@ def test_engines_that_cannot_be(words: list[str]) -> None:
 
 
 def test_parts() -> None:
-    assert parse([]).parts == ["start", "life", "many", "exec", "memory"]
+    assert parse([]).parts == ["start", "modes", "end", "life", "many", "exec", "memory"]
+    assert parse(["--parts", "boot,live"]).parts == ["boot", "live"]
     assert parse(["--parts", "exec", "--steps-log", "/l"]).parts == ["exec", "steps"]
 
 

@@ -10,7 +10,6 @@ from wherry.containerd.gen.messages import Empty, message, nanoseconds
 
 LEASES = "containerd.services.leases.v1"
 SERVICE = f"{LEASES}.Leases"
-LeaseMessage = message(f"{LEASES}.Lease")
 ResourceMessage = message(f"{LEASES}.Resource")
 CreateRequest = message(f"{LEASES}.CreateRequest")
 DeleteRequest = message(f"{LEASES}.DeleteRequest")

@@ -1,28 +1,16 @@
 """What the spec and create need to know of this machine, gathered once at boot."""
 
 import os
-import shutil
 
 from wherry.containers.defaults import Defaults, Kernel
 from wherry.host.facts import HostFacts, forwards_ipv4, kernel_version
 from wherry.main.config import Config
+from wherry.main.programs import find_init
 from wherry.model.image import Platform
 from wherry.spec.caps import from_mask
 from wherry.spec.facts import EngineFacts
 from wherry.spec.mounts import masked_paths, readonly_paths
 from wherry.spec.namespaces import NETWORK_DEFAULTS
-
-INIT_DIRECTORIES = (
-    "/usr/local/libexec/docker",
-    "/usr/libexec/docker",
-    "/usr/local/lib/docker",
-    "/usr/lib/docker",
-    "/usr/local/libexec",
-    "/usr/libexec",
-)
-"""Where Docker's packages put docker-init, before PATH (start.md 5.3)."""
-INIT_NAMES = ("docker-init", "tini-static", "tini")
-"""Debian's tini is a package of its own; the static one runs in any image."""
 
 
 def gather(config: Config, host: HostFacts) -> EngineFacts:
@@ -55,18 +43,6 @@ def defaults(config: Config, host: HostFacts, facts: EngineFacts) -> Defaults:
         masked_paths=tuple(masked_paths(facts)),
         readonly_paths=tuple(readonly_paths()),
     )
-
-
-def find_init() -> str:
-    """Return the path of the init binary, empty when there is none."""
-    for name in INIT_NAMES:
-        for directory in INIT_DIRECTORIES:
-            path = f"{directory}/{name}"
-            if os.access(path, os.X_OK):
-                return path
-        if found := shutil.which(name):
-            return found
-    return ""
 
 
 def _sysctl(name: str) -> str:

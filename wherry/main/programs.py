@@ -8,7 +8,17 @@ from dataclasses import dataclass
 
 from wherry.host.facts import program_output
 
-INITS = ("docker-init", "tini")
+INIT_DIRECTORIES = (
+    "/usr/local/libexec/docker",
+    "/usr/libexec/docker",
+    "/usr/local/lib/docker",
+    "/usr/lib/docker",
+    "/usr/local/libexec",
+    "/usr/libexec",
+)
+"""Where Docker's packages put docker-init, before PATH (start.md 5.3)."""
+INIT_NAMES = ("docker-init", "tini-static", "tini")
+"""Debian's tini is a package of its own; the static one runs in any image."""
 FEATURES = "org.opencontainers.runtime-spec.features"
 
 
@@ -42,8 +52,15 @@ def read_programs(runtime: str) -> Programs:
 
 
 def find_init() -> str:
-    """Return the path of the init for `--init`: docker-init or tini; empty when there is neither."""
-    return next((path for path in map(shutil.which, INITS) if path), "")
+    """Return the path of the init binary, empty when there is none."""
+    for name in INIT_NAMES:
+        for directory in INIT_DIRECTORIES:
+            path = f"{directory}/{name}"
+            if os.access(path, os.X_OK):
+                return path
+        if found := shutil.which(name):
+            return found
+    return ""
 
 
 def parse_runtime(name: str, text: str) -> Program:

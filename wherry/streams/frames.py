@@ -10,7 +10,6 @@ from wherry.streams.entries import LogEntry, LogQuery
 
 STDOUT: Final = 1
 STDERR: Final = 2
-SYSTEM_ERROR: Final = 3
 
 _HEADER: Final = struct.Struct(">BxxxI")
 
