@@ -17,7 +17,6 @@ LONG_FUNCTIONS = {
 """`file:function` to a dated reason why it may pass FUNCTION_HARD."""
 MODULE_STATE = {
     "base/offload.py:_pool": "2026-11-24: one pool of threads per process is what the module is",
-    "state/migrations.py:STEPS": "2026-11-24: the table of migrations, empty until there is a second schema",
 }
 """`file:name` to a dated reason."""
 

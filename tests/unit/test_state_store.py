@@ -5,13 +5,16 @@ import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.unit.records import record
 from wherry.base.errors import Conflict, InvalidParameter, NotFound, System
 from wherry.base.faults import Faults
+from wherry.model.network import IPAM
 from wherry.state.machine import Verb
 from wherry.state.migrations import SCHEMA
+from wherry.state.networks import NetworkRecord
 from wherry.state.record import Phase
 from wherry.state.store import Store
 
@@ -144,3 +147,44 @@ async def test_a_newer_schema_is_refused_untouched(tmp_path: Path) -> None:
     with pytest.raises(System, match=f"has schema {SCHEMA + 1}, this engine knows {SCHEMA}"):
         await store.open()
     assert sqlite3.connect(path).execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+
+
+FIRST_SCHEMA = """
+PRAGMA journal_mode = WAL;
+CREATE TABLE containers (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, body BLOB NOT NULL) WITHOUT ROWID;
+PRAGMA user_version = 1;
+"""
+
+
+async def test_the_first_schema_is_lifted_and_kept_beside(tmp_path: Path) -> None:
+    path, rec = tmp_path / "w.db", record()
+    old = sqlite3.connect(path)
+    old.executescript(FIRST_SCHEMA)
+    old.execute("INSERT INTO containers VALUES (?, ?, ?)", (rec.id, rec.name, msgspec.json.encode(rec)))
+    old.commit()
+    lifted = await reopened(tmp_path)
+    assert lifted.by_id(rec.id) == rec
+    await lifted.networks.put(network())
+    await lifted.close()
+    old.close()
+    kept = sqlite3.connect(f"{path}.schema-1")
+    assert kept.execute("PRAGMA user_version").fetchone() == (1,)
+    assert kept.execute("SELECT id FROM containers").fetchall() == [(rec.id,)]
+    assert sqlite3.connect(path).execute("PRAGMA user_version").fetchone() == (SCHEMA,)
+
+
+def network(**changes: object) -> NetworkRecord:
+    facts = {"id": "a" * 64, "name": "backend", "created": 1, "driver": "bridge", "ipam": IPAM(), "options": {}}
+    return NetworkRecord(labels={}, **(facts | changes))  # type: ignore[arg-type]
+
+
+async def test_networks_survive(store: Store, tmp_path: Path) -> None:
+    made, other = network(), network(id="b" * 64, name="frontend", created=0, settled=True)
+    await store.networks.put(made)
+    await store.networks.put(other)
+    assert store.networks.all() == [other, made]
+    await store.networks.delete(made)
+    await store.networks.delete(made)
+    again = await reopened(tmp_path)
+    assert again.networks.all() == [other]
+    await again.close()

@@ -5,13 +5,16 @@ import sqlite3
 
 from wherry.base.errors import System
 
-SCHEMA = 1
+SCHEMA = 2
 
 CREATE = """
 CREATE TABLE containers (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE networks (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, body BLOB NOT NULL) WITHOUT ROWID;
 """
 
-STEPS: dict[int, str] = {}
+STEPS: dict[int, str] = {
+    1: "CREATE TABLE networks (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, body BLOB NOT NULL) WITHOUT ROWID;",
+}
 """Statements that lift schema N to N + 1."""
 
 
@@ -26,6 +29,7 @@ def migrate(database: sqlite3.Connection, path: str) -> None:
     if version == SCHEMA:
         return
     if version:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # what an engine that died had not moved to the file yet
         shutil.copyfile(path, f"{path}.schema-{version}")
     script = CREATE if not version else "".join(STEPS[number] for number in range(version, SCHEMA))
     database.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {SCHEMA}; COMMIT;")

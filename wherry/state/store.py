@@ -1,26 +1,28 @@
-"""Records on disk and in memory: SQLite with one writer thread, one transaction per change; readers take no lock.
+"""Records of containers on disk and in memory: one transaction per change, readers take no lock.
 
-A record in memory is replaced after its transaction has committed, in commit order. `durable` writes reach the disk
-before they return (`synchronous=FULL`): the moves that precede an effect on the kernel; the others survive the death
-of the process, not a power cut (https://www.sqlite.org/pragma.html#pragma_synchronous).
+A record in memory is replaced after its transaction has committed, in commit order.
 """
 
 import asyncio
 import contextlib
-import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import msgspec
 
-from wherry.base.errors import Conflict, InvalidParameter, NotFound, System
+from wherry.base.errors import Conflict, InvalidParameter, NotFound
 from wherry.base.faults import Faults
-from wherry.state import machine, migrations
+from wherry.state import machine
+from wherry.state.database import Database
+from wherry.state.networks import NetworkTable
 from wherry.state.record import Record
 
 DURABLE = frozenset({machine.Verb.START, machine.Verb.REMOVE})
+WRITE = (
+    "INSERT INTO containers (id, name, body) VALUES (?, ?, ?) "
+    "ON CONFLICT (id) DO UPDATE SET name = excluded.name, body = excluded.body"
+)
+ERASE = "DELETE FROM containers WHERE id = ?"
 
 
 class Slot:
@@ -61,14 +63,13 @@ class Slot:
 
 
 class Store:
-    """All containers of this engine."""
+    """All containers of this engine, and beside them its networks."""
 
     def __init__(self, path: str, faults: Faults) -> None:
         """Name the database file; `open` reads it."""
         self.faults = faults
-        self._path = path
-        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
-        self._database: sqlite3.Connection | None = None
+        self._database = Database(path)
+        self.networks = NetworkTable(self._database)
         self._records: dict[str, Record] = {}
         self._names: dict[str, str] = {}
         self._locks: dict[str, asyncio.Lock] = {}
@@ -76,13 +77,15 @@ class Store:
 
     async def open(self) -> None:
         """Open or make the database and read every record; System when its schema is newer than this engine."""
-        for rec in await self._on_writer(self._open):
-            self._remember(rec)
+        await self._database.open()
+        decoder = msgspec.json.Decoder(Record)
+        for body in await self._database.bodies("containers"):
+            self._remember(decoder.decode(body))
+        await self.networks.read()
 
     async def close(self) -> None:
         """End the writer after its last transaction."""
-        await self._on_writer(self._close)
-        self._writer.shutdown(wait=False)
+        await self._database.close()
 
     def by_id(self, ident: str) -> Record | None:
         """Return the record with exactly this id."""
@@ -140,24 +143,13 @@ class Store:
 
     async def put(self, rec: Record, durable: bool) -> Record:
         """Write one record in one transaction and show it to readers; what was begun is never cut in two."""
-        await self._on_writer(self._write, rec, self._encode(rec), durable, then=lambda: self._remember(rec))
+        row = (rec.id, rec.name, self._encode(rec))
+        await self._database.write(WRITE, row, durable, then=lambda: self._remember(rec))
         return rec
 
     async def delete(self, rec: Record) -> None:
         """Delete one record."""
-        await self._on_writer(self._erase, rec.id, then=lambda: self._forget(rec))
-
-    async def _on_writer(self, function: Callable[..., Any], *args: Any, then: Callable[[], None] | None = None) -> Any:
-        future = asyncio.get_running_loop().run_in_executor(self._writer, partial(function, *args))
-        if then is not None:
-            future.add_done_callback(lambda done: None if done.cancelled() or done.exception() else then())
-        try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            await asyncio.wait([future])
-            raise
-        except sqlite3.Error as error:
-            raise System(f"write the engine's database {self._path}: {error}") from error
+        await self._database.write(ERASE, (rec.id,), durable=False, then=lambda: self._forget(rec))
 
     def _remember(self, rec: Record) -> None:
         before = self._records.get(rec.id)
@@ -170,33 +162,3 @@ class Store:
         self._records.pop(rec.id, None)
         self._names.pop(rec.name, None)
         self._locks.pop(rec.id, None)
-
-    # The rest runs in the writer thread.
-
-    def _open(self) -> list[Record]:
-        self._database = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-        self._database.execute("PRAGMA journal_mode=WAL")
-        migrations.migrate(self._database, self._path)
-        decoder = msgspec.json.Decoder(Record)
-        return [decoder.decode(body) for (body,) in self._database.execute("SELECT body FROM containers")]
-
-    def _close(self) -> None:
-        if self._database is not None:
-            self._database.close()
-
-    def _connection(self) -> sqlite3.Connection:
-        if self._database is None:
-            raise RuntimeError("the store is used before open()")
-        return self._database
-
-    def _write(self, rec: Record, body: bytes, durable: bool) -> None:
-        database = self._connection()
-        database.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
-        database.execute(
-            "INSERT INTO containers (id, name, body) VALUES (?, ?, ?) "
-            "ON CONFLICT (id) DO UPDATE SET name = excluded.name, body = excluded.body",
-            (rec.id, rec.name, body),
-        )
-
-    def _erase(self, ident: str) -> None:
-        self._connection().execute("DELETE FROM containers WHERE id = ?", (ident,))
