@@ -36,6 +36,7 @@ class Look:
     directories: Names
     volumes: Names
     records: Names
+    networks: Names
     tasks: Names
     containers: Names
     snapshots: Names
@@ -62,7 +63,8 @@ def look(engine: Engine) -> Look:
         cgroups=frozenset(_cgroups(engine)),
         directories=frozenset([*_names(engine.data / "containers"), *_names(engine.data / "rootfs" / "overlayfs")]),
         volumes=frozenset(_names(engine.data / "volumes")),
-        records=frozenset(_records(engine)),
+        records=frozenset(_records(engine, "containers")),
+        networks=frozenset(_records(engine, "networks")),
         tasks=tasks,
         containers=containers,
         snapshots=snapshots,
@@ -109,10 +111,10 @@ def _ports(engine: Engine) -> Iterator[str]:
         yield f"{words[0]} {words[4]}"
 
 
-def _records(engine: Engine) -> list[str]:
+def _records(engine: Engine, table: str) -> list[str]:
     database = sqlite3.connect(f"file:{engine.data / 'wherry.db'}?mode=ro", uri=True)
     try:
-        return [ident for (ident,) in database.execute("SELECT id FROM containers")]
+        return [ident for (ident,) in database.execute(f"SELECT id FROM {table}")]
     finally:
         database.close()
 

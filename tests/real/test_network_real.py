@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.unit.network_fakes import networking, starting
+from tests.unit.network_fakes import networking, reserve, starting
 from wherry.base.errors import Forbidden, System
 from wherry.host import netns
 from wherry.host.netlink import Netlink
@@ -85,7 +85,7 @@ class Containers(dict[str, Record]):
 
     def start(self, name: str) -> Record:
         rec = self[name] = starting(name=name)
-        rec = self[name] = msgspec.structs.replace(rec, endpoints=self.networks.reserve(rec))
+        rec = self[name] = msgspec.structs.replace(rec, endpoints=reserve(self.networks, rec))
         with make_namespace(name) as ns:
             self.networks.connect(rec, rec.endpoints[0], ns)
         return rec
@@ -230,4 +230,4 @@ def no_bridge() -> None:
     box = Containers(bridge="none")
     box.networks.boot()
     assert "docker0" not in links()
-    assert box.networks.reserve(starting()) == ()
+    assert reserve(box.networks, starting()) == ()

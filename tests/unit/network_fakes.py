@@ -10,13 +10,18 @@ from tests.unit.records import record
 from wherry.host import rtmessages as rt
 from wherry.host.netlink import Netlink
 from wherry.model.container import HostConfig
-from wherry.network.plan import Bridge, Network
-from wherry.network.service import NetworkConfig, Networking
+from wherry.model.network import IPAM, IPAMConfig
+from wherry.network.config import NetworkConfig
+from wherry.network.endpoints import resolve
+from wherry.network.plan import Bridge, Network, Pool
+from wherry.network.service import Networking
+from wherry.state.networks import NetworkRecord
 from wherry.state.record import Endpoint, Phase, Record
 
 GATEWAY = IPv4Interface("172.17.0.1/16")
 BRIDGE = Bridge("docker0", GATEWAY, 1500, masquerade=True, mark="wherry:e1", owned=True)
-NETWORK = Network("bridge", "b" * 64, "bridge", 1, BRIDGE)
+NETWORK = Network("bridge", "b" * 64, "bridge", 1, BRIDGE, Pool.of(GATEWAY))
+IDENT = "c" * 64
 ENDPOINT = Endpoint(
     network="bridge",
     network_id="b" * 64,
@@ -54,6 +59,29 @@ def networking(records: Callable[[], Iterable[Record]] = tuple, **changes: Any) 
         "engine_id": "e1",
     }
     return Networking(NetworkConfig(**(facts | changes)), records)
+
+
+def reserve(networks: Networking, rec: Record) -> tuple[Endpoint, ...]:
+    """The endpoints of a start, as the step stores them."""
+    with networks.reserved(rec, resolve(rec, networks.catalog)) as made:
+        return made
+
+
+def stored(name: str = "backend", **changes: Any) -> NetworkRecord:
+    """A network that a user made."""
+    facts: dict[str, Any] = {
+        "id": IDENT,
+        "created": 5,
+        "driver": "bridge",
+        "ipam": IPAM(driver="default", config=[IPAMConfig(subnet="10.5.0.0/24", gateway="10.5.0.1")]),
+        "configured": True,
+        "options": {},
+        "labels": {"tier": "data"},
+        "gateway": "10.5.0.1/24",
+        "bridge": "br-cccccccccccc",
+        "settled": True,
+    }
+    return NetworkRecord(name=name, **(facts | changes))
 
 
 class Kernel(Netlink):

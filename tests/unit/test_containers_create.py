@@ -56,13 +56,17 @@ def image(**config: Any) -> FakeImage:
     return FakeImage(ImageConfig(os="linux", architecture="amd64", config=config))
 
 
+def no_network(_ref: str) -> None:
+    """No network is known."""
+
+
 def made(
     request: CreateRequest,
     found: FakeImage | None = None,
     version: tuple[int, int] = NOW,
     defaults: Defaults = DEFAULTS,
 ) -> tuple[Record, list[str]]:
-    checked = check_request(request, version, defaults)
+    checked = check_request(request, version, defaults, no_network)
     return prepare(checked, found or FakeImage(), defaults, "f" * 64, 7)
 
 
@@ -72,7 +76,7 @@ def stored(host: HostConfig, version: tuple[int, int] = NOW, defaults: Defaults 
 
 def test_an_empty_request_has_no_config() -> None:
     with pytest.raises(InvalidParameter, match="^config cannot be empty in order to create a container$"):
-        check_request(CreateRequest(), NOW, DEFAULTS)
+        check_request(CreateRequest(), NOW, DEFAULTS, no_network)
 
 
 def test_a_container_without_command_is_refused() -> None:
@@ -388,6 +392,7 @@ class Bench:
             News(self.bus),
             DEFAULTS,
             {"owner": "test"},
+            no_network,
         )
 
     def is_clean(self) -> bool:

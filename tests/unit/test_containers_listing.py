@@ -50,6 +50,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
                     network_id="n" * 64,
                     endpoint_id="e" * 64,
                     driver="bridge",
+                    gateway="172.17.0.1",
                     ports=(PortMapping(host_ip="127.0.0.1", host_port=8080, container_port=81, protocol="udp"),),
                 ),
             ),

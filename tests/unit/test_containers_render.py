@@ -109,7 +109,7 @@ def test_the_requested_mac_shows_in_config_and_a_generated_one_does_not() -> Non
 def test_exposed_ports_show_while_running_in_a_bridge() -> None:
     assert ports(RUNNING) == {"53/udp": None, "80/tcp": None}
     assert ports(STOPPED) == {}
-    host = msgspec.structs.replace(RUNNING, endpoints=(msgspec.structs.replace(BRIDGE, driver="host"),))
+    host = msgspec.structs.replace(RUNNING, endpoints=(msgspec.structs.replace(BRIDGE, driver="host", gateway=""),))
     assert ports(host) == {}
 
 

@@ -24,7 +24,7 @@ def test_a_row_refuses_its_sample_by_name(lack: Lack) -> None:
 def test_create_reaches_every_row(lack: Lack) -> None:
     request = msgspec.structs.replace(lack.sample, image="busybox")
     with pytest.raises(Unimplemented, match="is not supported by this engine yet"):
-        check_request(request, VERSION, Defaults())
+        check_request(request, VERSION, Defaults(), lambda _: None)
 
 
 @ROWS

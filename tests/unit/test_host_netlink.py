@@ -36,7 +36,7 @@ def test_golden_bytes() -> None:
         "02 10 00 00 03 00 00 00 "  # family, prefix length, flags, scope, index
         "08 00 02 00 ac 11 00 02 08 00 01 00 ac 11 00 02 08 00 04 00 ac 11 ff ff"
     )
-    request = rt.add_default_route(2, IPv4Address("172.17.0.1"))
+    request = rt.set_default_route(2, IPv4Address("172.17.0.1"))
     assert request.body.hex(" ") == (
         "02 00 00 00 fe 03 00 01 00 00 00 00 08 00 05 00 ac 11 00 01 08 00 04 00 02 00 00 00"
     )
@@ -70,7 +70,7 @@ def test_set_link_leaves_alone_what_is_not_named() -> None:
 
 
 def test_hairpin_mode_is_the_bridge_s_to_set() -> None:
-    found = attributes(rt.set_hairpin("x"), rt.LINK.size)
+    found = attributes(rt.set_port("x", rt.IFLA_BRPORT_MODE, True), rt.LINK.size)
     info = dict(rt.attributes(found[rt.IFLA_LINKINFO]))
     assert info[rt.IFLA_INFO_SLAVE_KIND] == b"bridge\0"
     assert dict(rt.attributes(info[rt.IFLA_INFO_SLAVE_DATA])) == {rt.IFLA_BRPORT_MODE: b"\1"}

@@ -3,15 +3,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.unit.network_fakes import ENDPOINT, NETWORK, starting
+from tests.unit.network_fakes import ENDPOINT, IDENT, NETWORK, starting, stored
 from wherry.base.errors import EngineError, InvalidParameter, NotFound, System
-from wherry.network.describe import describe, find, select
+from wherry.network.catalog import network_of
+from wherry.network.describe import describe, find, prunable, select
 from wherry.network.plan import Network
 from wherry.state.record import Phase
 
 HOST = Network("host", "ab" * 32, "host", 2)
 NONE = Network("none", "ac" * 32, "null", 3)
 ALL = [NETWORK, HOST, NONE]
+BACKEND = network_of(stored(), "wherry:e1", masquerade=True)
 
 
 @pytest.mark.parametrize(
@@ -124,8 +126,65 @@ def test_describe() -> None:
 
 
 def test_a_network_without_addresses() -> None:
-    endpoint = msgspec.structs.replace(ENDPOINT, network="host", address="", mac="")
+    endpoint = msgspec.structs.replace(ENDPOINT, network="host", network_id=HOST.ident, address="", mac="")
     rec = starting(endpoint, phase=Phase.RUNNING)
     shown: dict[str, Any] = describe(HOST, {}, [rec])
     assert shown["IPAM"] == {"Driver": "default", "Options": None, "Config": None}
     assert shown["Containers"][rec.id]["IPv4Address"] == ""
+
+
+@pytest.mark.parametrize(
+    ("filters", "names"),
+    [
+        ({"type": ["custom"]}, ["backend"]),
+        ({"type": ["builtin"]}, ["bridge", "host", "none"]),
+        ({"label": ["tier"]}, ["backend"]),
+        ({"label": ["tier=web"]}, []),
+        ({"dangling": ["true"]}, ["backend"]),
+        ({"dangling": ["false"]}, ["bridge", "host", "none"]),
+    ],
+)
+def test_select_among_networks_of_users(filters: dict[str, list[str]], names: list[str]) -> None:
+    assert [network.name for network in select([*ALL, BACKEND], filters)] == names
+
+
+def test_a_network_in_use_does_not_dangle() -> None:
+    assert select([BACKEND], {"dangling": ["1"]}, {IDENT}) == []
+
+
+@pytest.mark.parametrize(
+    ("filters", "taken"),
+    [
+        ({}, True),
+        ({"label": ["tier"]}, True),
+        ({"label": ["other"]}, False),
+        ({"label!": ["tier=data"]}, False),
+        ({"until": ["1"]}, True),
+        ({"until": ["0"]}, False),
+    ],
+)
+def test_prunable(filters: dict[str, list[str]], taken: bool) -> None:
+    assert prunable(filters, 10**18)(BACKEND) == taken
+
+
+def test_prune_filters() -> None:
+    with pytest.raises(InvalidParameter, match="^invalid filter 'dangling'$"):
+        prunable({"dangling": ["1"]}, 0)
+    with pytest.raises(InvalidParameter, match="^more than one until filter specified$"):
+        prunable({"until": ["1", "2"]}, 0)
+
+
+def test_describe_a_network_of_a_user() -> None:
+    network = network_of(stored(internal=True, attachable=True, options={"a": "b"}), "wherry:e1", masquerade=True)
+    shown = describe(network, {"a": "b"}, ())
+    assert (shown["Internal"], shown["Attachable"], shown["Options"], shown["Labels"]) == (
+        True,
+        True,
+        {"a": "b"},
+        {"tier": "data"},
+    )
+    assert shown["IPAM"] == {
+        "Driver": "default",
+        "Options": None,
+        "Config": [{"Subnet": "10.5.0.0/24", "Gateway": "10.5.0.1"}],
+    }

@@ -10,7 +10,7 @@ from wherry.state.record import PortMapping
 
 
 def test_a_plan_for_an_endpoint_on_the_bridge() -> None:
-    plan = bridge.DRIVER.plan_endpoint(NETWORK, ENDPOINT)
+    plan = bridge.DRIVER.plan_endpoint(NETWORK, ENDPOINT, True)
     assert plan is not None
     assert (plan.bridge, str(plan.address), str(plan.gateway)) == ("docker0", "172.17.0.2/16", "172.17.0.1")
     assert (plan.link.host, plan.link.peer, plan.link.mtu) == ("vetheeeeeee", "eth0", 1500)
@@ -20,7 +20,7 @@ def test_a_plan_for_an_endpoint_on_the_bridge() -> None:
 
 def test_a_plan_for_an_endpoint_with_ports() -> None:
     port = PortMapping(host_ip="127.0.0.1", host_port=8080, container_port=80, protocol="tcp")
-    plan = bridge.DRIVER.plan_endpoint(NETWORK, msgspec.structs.replace(ENDPOINT, ports=(port,)))
+    plan = bridge.DRIVER.plan_endpoint(NETWORK, msgspec.structs.replace(ENDPOINT, ports=(port,)), True)
     assert plan is not None
     assert (plan.guard.ports, plan.link.hairpin) == ((port,), True)
 
@@ -54,4 +54,23 @@ def test_no_plan_where_there_is_no_bridge(driver: Driver, name: str) -> None:
     assert driver.name == name
     assert driver.options(network) == {}
     assert driver.plan_network(network) is None
-    assert driver.plan_endpoint(network, ENDPOINT) is None
+    assert driver.plan_endpoint(network, ENDPOINT, True) is None
+
+
+def test_an_internal_network_is_cut_off() -> None:
+    plan = bridge.DRIVER.plan_network(replace(NETWORK, bridge=replace(BRIDGE, internal=True)))
+    assert plan is not None
+    rules = {chain.jumps: chain.rules for chain in plan.chains}
+    assert rules["filter-forward-in-jumps"][1] == 'iifname != "docker0" counter drop comment "INTERNAL NETWORK INGRESS"'
+    assert rules["filter-forward-out-jumps"][1] == 'oifname != "docker0" counter drop comment "INTERNAL NETWORK EGRESS"'
+    assert rules["nat-postrouting-out-jumps"] == ()
+
+
+def test_containers_kept_apart() -> None:
+    network = replace(NETWORK, bridge=replace(BRIDGE, icc=False))
+    plan, inside = bridge.DRIVER.plan_network(network), bridge.DRIVER.plan_endpoint(network, ENDPOINT, False)
+    assert plan is not None
+    assert inside is not None
+    rules = {chain.jumps: chain.rules for chain in plan.chains}
+    assert 'iifname "docker0" counter drop comment "ICC"' in rules["filter-forward-in-jumps"]
+    assert (inside.link.isolated, inside.gateway) == (True, None)

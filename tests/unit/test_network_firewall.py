@@ -141,3 +141,24 @@ def test_delete_guard() -> None:
 
 def test_the_bridge_of_the_plan_is_the_network_s() -> None:
     assert plan().bridge == BRIDGE
+
+
+def test_tear_down() -> None:
+    found = [
+        {"table": {"name": "docker-bridges"}},
+        {"map": {"name": "filter-forward-in-jumps", "elem": [["docker0", {"jump": {}}], ["br-other", {"jump": {}}]]}},
+        {"map": {"name": "filter-forward-out-jumps"}},
+        {"chain": {"name": "filter-forward-in__docker0"}},
+        {"chain": {"name": "filter-forward-in__br-other"}},
+        {"chain": {"name": "raw-PREROUTING"}},
+        rule(1, "raw-PREROUTING", "172.17.0.2", "docker0"),
+        jump(2, "nat-OUTPUT", "nat-prerouting-and-output__docker0"),
+    ]
+    assert firewall.tear_down("docker0", found).splitlines() == [
+        "delete rule ip docker-bridges raw-PREROUTING handle 1",
+        "delete rule ip docker-bridges nat-OUTPUT handle 2",
+        'delete element ip docker-bridges filter-forward-in-jumps { "docker0" }',
+        "flush chain ip docker-bridges filter-forward-in__docker0",
+        "delete chain ip docker-bridges filter-forward-in__docker0",
+    ]
+    assert firewall.tear_down("docker0", []) == ""

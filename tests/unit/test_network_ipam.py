@@ -1,12 +1,13 @@
+from dataclasses import replace
 from ipaddress import IPv4Interface, IPv4Network
 
-import msgspec
 import pytest
 
-from tests.unit.network_fakes import GATEWAY, endpoint, starting
-from wherry.base.errors import InvalidParameter
+from tests.unit.network_fakes import GATEWAY, NETWORK, endpoint, starting
+from wherry.base.errors import Forbidden, InvalidParameter, System
 from wherry.network.ipam import POOLS, Addresses, first_address, free_subnet
 from wherry.network.mac import canonical_mac, random_mac
+from wherry.network.plan import Network, Pool
 from wherry.state.record import Phase, Record
 
 
@@ -40,69 +41,65 @@ def test_first_address() -> None:
 class Known(dict[str, Record]):
     """Records by id, and the addresses that they make free."""
 
-    def __init__(self) -> None:
+    def __init__(self, gateway: IPv4Interface = GATEWAY) -> None:
         self.addresses = Addresses(self.values)
+        self.pool = Pool.of(gateway)
 
-    def take(self, rec: Record, gateway: IPv4Interface = GATEWAY) -> str:
-        return str(self.addresses.take(rec, gateway))
+    def take(self, endpoint: str, wished: str = "", network: Network = NETWORK) -> str:
+        return str(self.addresses.take(endpoint, network, self.pool, wished))
 
-    def add(self, rec: Record, **changes: object) -> Record:
-        self[rec.id] = msgspec.structs.replace(rec, **changes)
-        return self[rec.id]
+    def add(self, **changes: object) -> Record:
+        rec = starting(**changes)  # type: ignore[arg-type]
+        self[rec.id] = rec
+        return rec
 
 
 def test_two_starts_before_either_is_saved() -> None:
     known = Known()
-    one, two = known.add(starting()), known.add(starting())
-    assert [known.take(one), known.take(two)] == ["172.17.0.2", "172.17.0.3"]
+    assert [known.take("one"), known.take("two")] == ["172.17.0.2", "172.17.0.3"]
+    known.addresses.forget("one")
+    known.addresses.forget("one")
+    assert known.take("three") == "172.17.0.2"
 
 
 def test_a_saved_address_is_taken_until_its_record_lets_go() -> None:
     known = Known()
-    one, two = known.add(starting()), known.add(starting())
-    known.take(one)
-    one = known.add(one, endpoints=(endpoint(address="172.17.0.2"),))
-    assert known.take(two) == "172.17.0.3"
-    known.add(one, phase=Phase.EXITED, owed=("endpoints",))
-    assert known.take(two) == "172.17.0.3"
-    known.add(one, phase=Phase.EXITED, endpoints=())
-    assert known.take(two) == "172.17.0.2"
+    known.take("one")
+    rec = starting(endpoint(address="172.17.0.2"), phase=Phase.EXITED, owed=("endpoints",))
+    known[rec.id] = rec
+    known.addresses.forget("one")
+    assert known.take("two") == "172.17.0.3"
+    del known[rec.id]
+    assert known.take("three") == "172.17.0.2"
 
 
-@pytest.mark.parametrize("end", ["failed", "gone", "again"])
-def test_an_address_that_was_never_saved_does_not_leak(end: str) -> None:
+def test_networks_do_not_share_addresses() -> None:
     known = Known()
-    one, two = known.add(starting()), known.add(starting())
-    assert known.take(one) == "172.17.0.2"
-    match end:
-        case "failed":
-            known.add(one, phase=Phase.CREATED)
-        case "gone":
-            del known[one.id]
-        case _:
-            known.add(one, generation=2)
-    assert known.take(two) == "172.17.0.2"
-
-
-def test_the_same_start_may_ask_again() -> None:
-    known = Known()
-    one = known.add(starting())
-    assert [known.take(one), known.take(one)] == ["172.17.0.2", "172.17.0.2"]
+    other = replace(NETWORK, ident="d" * 64)
+    assert [known.take("one"), known.take("two", network=other)] == ["172.17.0.2", "172.17.0.2"]
+    assert (known.addresses.joining("d" * 64), known.addresses.joining("e" * 64)) == ({"two"}, set())
 
 
 def test_a_full_subnet() -> None:
-    known = Known()
-    one, two = known.add(starting()), known.add(starting())
-    small = IPv4Interface("10.0.0.1/30")
-    assert [known.take(one, small), known.take(two, small)] == ["10.0.0.2", "None"]
+    known = Known(IPv4Interface("10.0.0.1/30"))
+    assert known.take("one") == "10.0.0.2"
+    with pytest.raises(System, match=rf"^no available IPv4 addresses on .*: bridge \({NETWORK.ident}\)$"):
+        known.take("two")
 
 
 def test_gateways_in_odd_places() -> None:
+    assert Known(IPv4Interface("10.0.0.2/29")).take("one") == "10.0.0.1"
+    assert Known(IPv4Interface("10.0.0.0/31")).take("one") == "10.0.0.1"
+    with pytest.raises(System, match="no available IPv4 addresses"):
+        Known(IPv4Interface("10.0.0.0/32")).take("one")
+
+
+def test_wished_addresses() -> None:
     known = Known()
-    one = known.add(starting())
-    assert known.take(one, IPv4Interface("10.0.0.2/29")) == "10.0.0.1"
-    assert known.take(one, IPv4Interface("10.0.0.0/31")) == "10.0.0.1"
-    assert known.take(one, IPv4Interface("10.0.0.0/32")) == "None"
+    assert known.take("one", "172.17.0.9") == "172.17.0.9"
+    for taken in ("172.17.0.9", "172.17.0.1", "172.17.0.0", "172.17.255.255"):
+        with pytest.raises(Forbidden, match="^Address already in use$"):
+            known.take("two", taken)
 
 
 def test_random_macs_are_local_and_unicast() -> None:

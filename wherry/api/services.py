@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from wherry.base.events import EventBus
-from wherry.model.container import Created, CreateRequest, ExecRequest, ExecStart, HostConfig
+from wherry.model.container import Created, CreateRequest, EndpointSettings, ExecRequest, ExecStart, HostConfig
+from wherry.model.network import CreateRequest as NetworkRequest
 from wherry.model.query import AttachOptions as AttachOptions
 from wherry.model.query import ListOptions as ListOptions
 from wherry.model.query import LogOptions as LogOptions
@@ -99,6 +100,14 @@ class ContainerVerbs(Protocol):
         """Remove the container."""
         ...
 
+    async def connect(self, network: str, ref: str, wish: EndpointSettings) -> None:
+        """Let a container join a network."""
+        ...
+
+    async def disconnect(self, network: str, ref: str, force: bool) -> None:
+        """Let a container leave a network."""
+        ...
+
     def wait(self, ref: str, condition: str) -> Awaitable[Json]:
         """Check now (raises), then await the WaitResponse."""
         ...
@@ -185,7 +194,7 @@ class ImageVerbs(Protocol):
 
 
 class NetworkVerbs(Protocol):
-    """Reading networks; the predefined ones exist."""
+    """The verbs on networks; references are name, id or unique id prefix (network.md 7)."""
 
     def list(self, filters: dict[str, list[str]]) -> Items:
         """Network entries without attachments."""
@@ -193,6 +202,18 @@ class NetworkVerbs(Protocol):
 
     def inspect(self, ref: str, scope: str) -> Json:
         """One Network of that scope, or of any, with its containers."""
+        ...
+
+    async def create(self, asked: NetworkRequest) -> Json:
+        """NetworkCreateResponse."""
+        ...
+
+    async def remove(self, ref: str) -> None:
+        """Remove; Forbidden while containers run in it."""
+        ...
+
+    async def prune(self, filters: Filters) -> Json:
+        """NetworkPruneResponse."""
         ...
 
 

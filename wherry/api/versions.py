@@ -25,6 +25,7 @@ from wherry.model.container import (
     Mount,
     NetworkingConfig,
 )
+from wherry.model.network import CreateRequest as NetworkRequest
 
 Json = dict[str, Any]
 Filters = dict[str, list[str]]
@@ -105,6 +106,17 @@ def _lift_networking(networking: NetworkingConfig | None, version: Version) -> N
 
 def _lift_endpoint(wish: EndpointSettings | None) -> EndpointSettings | None:
     return None if wish is None else replace(wish, gw_priority=0)
+
+
+def lift_network(asked: NetworkRequest, version: Version) -> NetworkRequest:
+    """Return the body of a network's create; IPv4 could not be switched off before 1.48."""
+    return asked if version >= (1, 48) else replace(asked, enable_ipv4=None)
+
+
+def lift_connect(wish: EndpointSettings | None, version: Version) -> EndpointSettings:
+    """Return the wishes of a connect; its MAC address is heeded from 1.54 on only."""
+    wish = wish if version >= (1, 48) else _lift_endpoint(wish)
+    return replace(wish or EndpointSettings(), mac_address="")
 
 
 def lift_platform(platform: str, version: Version) -> str:

@@ -22,7 +22,7 @@ from wherry.containers.news import News
 from wherry.containers.platforms import check_platform
 from wherry.containers.unsupported import refuse_unsupported
 from wherry.containers.validate import check_combinations, validate
-from wherry.containers.wishes import Wishes, settle_wishes
+from wherry.containers.wishes import Find, Wishes, settle_wishes
 from wherry.images.platforms import parse_platform
 from wherry.model.container import (
     ContainerConfig,
@@ -118,7 +118,7 @@ class Checked:
     """Those of the endpoints and volume drivers, which Docker puts last."""
 
 
-def check_request(request: CreateRequest, version: Version, defaults: Defaults) -> Checked:
+def check_request(request: CreateRequest, version: Version, defaults: Defaults, find: Find) -> Checked:
     """Steps 3 to 12; InvalidParameter in Docker's words, Unimplemented for what is not honoured yet."""
     config = ContainerConfig(**{name: getattr(request, name) for name in ContainerConfig.__struct_fields__})
     if config == ContainerConfig():
@@ -128,7 +128,7 @@ def check_request(request: CreateRequest, version: Version, defaults: Defaults) 
     host, warnings = validate(_settle(host), config, defaults)
     refuse_unsupported(request)
     networking = request.networking_config or NetworkingConfig()
-    wishes, late = settle_wishes(config.mac_address, host.network_mode, networking, version)
+    wishes, late = settle_wishes(config.mac_address, host.network_mode, networking, version, find)
     late += driver_warnings(host, version)
     return Checked(config, host, wishes, version, tuple(warnings), tuple(late))
 
@@ -194,8 +194,10 @@ class Create:
         news: News,
         defaults: Defaults,
         labels: dict[str, str],
+        find: Find,
     ) -> None:
         """Take the collaborators; `labels` mark our leases and snapshots for the sweep at boot."""
+        self._find = find
         self._images = images
         self._store = store
         self._leases = leases
@@ -208,7 +210,7 @@ class Create:
 
     async def __call__(self, name: str, request: CreateRequest, platform: str, version: Version) -> Created:
         """Create; the first failure of Docker's order is raised, and nothing is left behind then."""
-        checked = check_request(request, version, self._defaults)
+        checked = check_request(request, version, self._defaults, self._find)
         wanted = parse_platform(platform, self._defaults.platform)
         image = await self._find_image(checked.config)
         warnings = check_platform(checked.config.image, _platform_of(image), wanted, self._defaults.platform)

@@ -13,7 +13,7 @@ from wherry.containers.execs import Execs
 from wherry.containers.health import Health, HealthOf
 from wherry.containers.layout import Layout
 from wherry.containers.receipt import receipt
-from wherry.containers.render import Json, mounts, networks, ports, state
+from wherry.containers.render import Json, main_network, mounts, networks, ports, state
 from wherry.model.container import HostConfig
 from wherry.state.record import Record
 from wherry.state.store import Store
@@ -117,7 +117,7 @@ def host_config(host: HostConfig) -> Json:
 def config(rec: Record) -> Json:
     """Return Config as inspect shows it; its MacAddress is the one that the main network's endpoint was asked for."""
     shown: Json = msgspec.to_builtins(rec.config)
-    main = rec.endpoints_wished.get(rec.host_config.network_mode)
+    main = rec.endpoints_wished.get(main_network(rec))
     shown["MacAddress"] = main.mac_address if main is not None else ""
     health = shown["Healthcheck"]
     if health is not None:

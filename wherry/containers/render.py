@@ -76,8 +76,14 @@ def state(rec: Record, health: Health | None = None) -> Json:
 def networks(rec: Record) -> dict[str, Json]:
     """Return the endpoints by network: the wishes, and while it runs what it got; a stopped one keeps the ids."""
     taken = {endpoint.network: endpoint for endpoint in rec.endpoints}
-    names = [*rec.endpoints_wished, *(name for name in taken if name not in rec.endpoints_wished)]
-    return {name: _network(rec, name, taken.get(name)) for name in names}
+    return {name: _network(rec, name, taken.get(name)) for name in sorted({*rec.endpoints_wished, *taken})}
+
+
+def main_network(rec: Record) -> str:
+    """Return the name of the network of the container's mode, which may be given by its id."""
+    mode = rec.host_config.network_mode
+    named = (name for name, ident in rec.network_ids.items() if mode == ident and mode not in rec.endpoints_wished)
+    return next(named, mode)
 
 
 def _network(rec: Record, name: str, endpoint: Endpoint | None) -> Json:
@@ -104,8 +110,8 @@ def _network(rec: Record, name: str, endpoint: Endpoint | None) -> Json:
 
 
 def ports(rec: Record) -> dict[str, Any]:
-    """Return inspect's Ports: while it runs in a bridge network every exposed port with its bindings, null for none."""
-    bridged = [endpoint for endpoint in rec.endpoints if rec.alive and endpoint.driver == "bridge"]
+    """Return inspect's Ports: while a network of it leads out every exposed port with its bindings, null for none."""
+    bridged = [endpoint for endpoint in rec.endpoints if rec.alive and endpoint.gateway]
     found: dict[str, Any] = dict.fromkeys(rec.config.exposed_ports or ()) if bridged else {}
     for port in (port for endpoint in bridged for port in endpoint.ports):
         key = f"{port.container_port}/{port.protocol}"

@@ -82,7 +82,7 @@ class Start:
         for warning in warnings:
             log.warning("start %s: %s", slot.rec.id, warning)
         await self._pay(slot)
-        step, ident = Rollback(slot, self._store.faults), slot.rec.id
+        step, ident, ids = Rollback(slot, self._store.faults), slot.rec.id, slot.rec.network_ids
         with self._under_way.start(ident):
             try:
                 await slot.move(verb, **self._sandbox(slot.rec))
@@ -90,12 +90,12 @@ class Start:
                     await self._run(slot, step, facts)
             except BaseException as error:
                 if not self._under_way.aborted(ident):
-                    await finish(self._failed(slot, step, error))
+                    await finish(self._failed(slot, step, ids, error))
                     raise
                 called_off = Conflict(
                     f"the start of container {ident} was called off: it was killed or removed meanwhile"
                 )
-                await finish(self._failed(slot, step, called_off))
+                await finish(self._failed(slot, step, ids, called_off))
                 raise called_off from error
         self._exits.watch(slot.rec)
         self._monitors.watch(slot.rec)
@@ -132,7 +132,7 @@ class Start:
         if owed:
             raise System(f"container {slot.rec.id} still holds {', '.join(owed)} of its last run: see the engine's log")
 
-    async def _failed(self, slot: Slot, step: Rollback, error: BaseException) -> None:
+    async def _failed(self, slot: Slot, step: Rollback, ids: dict[str, str], error: BaseException) -> None:
         """Store why, end the clients that wait, and remove the container if it asked for that."""
         await self._hub.leave(slot.rec.id, 0)
         if slot.rec.phase not in (Phase.STARTING, Phase.RUNNING):
@@ -140,7 +140,7 @@ class Start:
         text = str(error) or type(error).__name__
         left = leftovers(step.owed)
         await slot.move(
-            Verb.FAILED, error=text, exit_code=exit_code(error), network_ids={}, receipt=step.receipt, **left
+            Verb.FAILED, error=text, exit_code=exit_code(error), network_ids=ids, receipt=step.receipt, **left
         )
         if slot.rec.host_config.auto_remove:
             await self._remove.under(slot, volumes=True)

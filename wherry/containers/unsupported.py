@@ -25,7 +25,6 @@ from wherry.model.container import (
 )
 from wherry.spec.security import SecurityOptions, parse_security_options
 
-NETWORKS = ("", "default", "bridge", "host", "none")
 LOG_DRIVERS = frozenset({"local", "journald", "syslog", "gelf", "fluentd", "awslogs", "splunk", "gcplogs"})
 """Docker's drivers that are absent here; other unknown names are Docker's own error."""
 
@@ -72,10 +71,6 @@ def _publishes_on_ipv6(request: CreateRequest) -> bool:
     return _has_ports(request) and any(":" in binding.host_ip for binding in bindings)
 
 
-def _wants_network(request: CreateRequest) -> bool:
-    return _host(request).network_mode not in NETWORKS
-
-
 def _wants_user_namespace(request: CreateRequest) -> bool:
     return _host(request).userns_mode not in ("", "host")
 
@@ -91,13 +86,6 @@ def _logs_elsewhere(request: CreateRequest) -> bool:
 def _mounts_subpath(request: CreateRequest) -> bool:
     options = [mount.volume_options for mount in _host(request).mounts or () if mount.type == "volume" and mount.source]
     return any(asked is not None and asked.subpath for asked in options)
-
-
-def _joins_other_networks(request: CreateRequest) -> bool:
-    """Docker's `default` and `bridge` are one network; an endpoint elsewhere needs a second one."""
-    mode = _host(request).network_mode
-    own = ("default", "bridge") if mode in ("", "default", "bridge") else (mode,)
-    return any(name not in own for name in _endpoints(request))
 
 
 def _wants_label(request: CreateRequest) -> bool:
@@ -122,6 +110,10 @@ def _has_endpoint_option(request: CreateRequest) -> bool:
     return any(wish is not None and wish.driver_opts for wish in _endpoints(request).values())
 
 
+def _has_endpoint_link(request: CreateRequest) -> bool:
+    return any(wish is not None and wish.links for wish in _endpoints(request).values())
+
+
 def _has_link_local(request: CreateRequest) -> bool:
     wishes = (wish.ipam_config for wish in _endpoints(request).values() if wish is not None)
     return any(wish is not None and wish.link_local_ips for wish in wishes)
@@ -138,9 +130,9 @@ def _when(name: str, flag: str, uses: Uses, **sample: Any) -> Lack:
     return Lack(f"HostConfig.{name}", flag, uses, CreateRequest(host_config=HostConfig(**sample)))
 
 
-def _endpoint(name: str, flag: str, uses: Uses, wish: EndpointSettings, network: str = "bridge") -> Lack:
+def _endpoint(name: str, flag: str, uses: Uses, wish: EndpointSettings) -> Lack:
     """Return the row of a use of an endpoint."""
-    sample = CreateRequest(networking_config=NetworkingConfig(endpoints_config={network: wish}))
+    sample = CreateRequest(networking_config=NetworkingConfig(endpoints_config={"bridge": wish}))
     return Lack(f"NetworkingConfig.EndpointsConfig{name}", flag, uses, sample)
 
 
@@ -175,8 +167,13 @@ LACKS: tuple[Lack, ...] = (
     _mount_type("image"),
     _mount_type("npipe"),
     _mount_type("cluster"),
-    _when("NetworkMode", "--network", _wants_network, network_mode="backend"),
-    _endpoint("", "--network", _joins_other_networks, EndpointSettings(), network="backend"),
+    _when(
+        "NetworkMode",
+        "--network container:",
+        lambda request: _joins(_host(request).network_mode),
+        network_mode="container:db",
+    ),
+    _endpoint(".Links", "--link", _has_endpoint_link, EndpointSettings(links=["db:db"])),
     _endpoint(".DriverOpts", "--network driver-opt=", _has_endpoint_option, EndpointSettings(driver_opts={"a": "b"})),
     _endpoint(
         ".IPAMConfig.LinkLocalIPs",

@@ -7,6 +7,7 @@ from typing import Any
 from wherry.base.errors import Conflict
 from wherry.base.tasks import Supervisor
 from wherry.containers.attach import Attach, AttachSession
+from wherry.containers.connect import Connect
 from wherry.containers.create import Create
 from wherry.containers.inspect import Inspect
 from wherry.containers.kill import Kill
@@ -24,7 +25,7 @@ from wherry.containers.stop import Stop
 from wherry.containers.top import Top
 from wherry.containers.update import Update
 from wherry.containers.wait import Wait
-from wherry.model.container import Created, CreateRequest, HostConfig
+from wherry.model.container import Created, CreateRequest, EndpointSettings, HostConfig
 from wherry.model.query import AttachOptions, ListOptions, LogOptions
 from wherry.runtimes.shim import Shim
 from wherry.state.store import Store
@@ -55,6 +56,7 @@ class Containers:
     lister: Listing
     reader: Logs
     attacher: Attach
+    connector: Connect
     news: News
 
     async def create(self, name: str, request: CreateRequest, platform: str, version: tuple[int, int]) -> Created:
@@ -107,6 +109,14 @@ class Containers:
     async def remove(self, ref: str, force: bool, volumes: bool, link: bool) -> None:
         """Remove a container."""
         await self.supervisor.run(self.remover(ref, force, volumes, link), f"remove {ref}")
+
+    async def connect(self, network: str, ref: str, wish: EndpointSettings) -> None:
+        """Let a container join a network."""
+        await self.supervisor.run(self.connector.connect(network, ref, wish), f"connect {ref} to {network}")
+
+    async def disconnect(self, network: str, ref: str, force: bool) -> None:
+        """Let a container leave a network."""
+        await self.supervisor.run(self.connector.disconnect(network, ref, force), f"disconnect {ref} from {network}")
 
     def wait(self, ref: str, condition: str) -> Awaitable[Json]:
         """Stand in line."""

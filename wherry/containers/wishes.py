@@ -1,16 +1,19 @@
 """The endpoints that a new container wishes for (api-containers.md 3.1 steps 7 and 12; network.md 10). Pure."""
 
-import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from wherry.base.errors import InvalidParameter
 from wherry.containers.defaults import Version
-from wherry.model.container import EndpointIPAMConfig, EndpointSettings, NetworkingConfig
+from wherry.model.container import EndpointSettings, NetworkingConfig
+from wherry.network.endpoints import check_wish
+from wherry.network.plan import Network
 
 Wishes = dict[str, EndpointSettings]
+Find = Callable[[str], Network | None]
+"""Finds a network by name, id or the beginning of it; one that is to come is none."""
 
 DEPRECATED_MAC = (
     "The container-wide MacAddress field is now deprecated. It should be specified in EndpointsConfig instead."
@@ -20,12 +23,15 @@ _MAC = re.compile(
 )
 
 
-def settle_wishes(mac: str, mode: str, networking: NetworkingConfig, version: Version) -> tuple[Wishes, list[str]]:
+def settle_wishes(
+    mac: str, mode: str, networking: NetworkingConfig, version: Version, find: Find
+) -> tuple[Wishes, list[str]]:
     """Return the endpoints by network and the warnings; `mac` is the container-wide address, `mode` the network mode.
 
     InvalidParameter in Docker's words. A container without any wish gets one endpoint in the network of its mode.
     """
-    asked = {("bridge" if name == "default" else name): wish for name, wish in _asked(networking).items()}
+    mode = _name(mode, find)
+    asked = {_name(name, find): wish for name, wish in _asked(networking).items()}
     for name, wish in asked.items():
         if wish is None:
             raise InvalidParameter(f"invalid config for network {name}: EndpointsConfig is nil")
@@ -33,8 +39,14 @@ def settle_wishes(mac: str, mode: str, networking: NetworkingConfig, version: Ve
     place = _place_old_mac if version < (1, 44) else _place_mac
     wishes, warnings = place(mac, mode, wishes)
     for name, wish in wishes.items():
-        _check_wish(name, wish)
+        _check_wish(name, wish, find)
     return wishes or {mode: EndpointSettings()}, warnings
+
+
+def _name(ref: str, find: Find) -> str:
+    """Return the name of a network that is there, else the reference to it."""
+    network = find("bridge" if ref == "default" else ref)
+    return network.name if network is not None else "bridge" if ref == "default" else ref
 
 
 def _asked(networking: NetworkingConfig) -> Mapping[str, EndpointSettings | None]:
@@ -72,32 +84,10 @@ def _place_mac(mac: str, mode: str, wishes: Wishes) -> tuple[Wishes, list[str]]:
     return wishes | {mode: msgspec.structs.replace(wish, mac_address=mac)}, [DEPRECATED_MAC]
 
 
-def _check_wish(network: str, wish: EndpointSettings) -> None:
+def _check_wish(name: str, wish: EndpointSettings, find: Find) -> None:
     if wish.mac_address and not _MAC.fullmatch(wish.mac_address):
-        raise InvalidParameter(f"invalid config for network {network}: invalid MAC address {wish.mac_address}")
-    found = _problems(wish)
-    if found:
-        text = "\n".join(f"* {problem}" for problem in found) if len(found) > 1 else found[0]
-        raise InvalidParameter(f"invalid config for network {network}: invalid endpoint settings:\n{text}")
-
-
-def _problems(wish: EndpointSettings) -> list[str]:
-    """Return what is wrong with an endpoint of a predefined network."""
-    addresses = wish.ipam_config or EndpointIPAMConfig()
-    found = []
-    if addresses.ipv4_address or addresses.ipv6_address:
-        found.append("user specified IP address is supported on user defined networks only")
-    if wish.aliases:
-        found.append("network-scoped alias is supported only for containers in user defined networks")
-    for words, text, version in (("IPv4", addresses.ipv4_address, 4), ("IPv6", addresses.ipv6_address, 6)):
-        if text and not _is_address(text, version):
-            found.append(f"invalid {words} address: {text}")
-    return found
-
-
-def _is_address(text: str, version: int) -> bool:
+        raise InvalidParameter(f"invalid config for network {name}: invalid MAC address {wish.mac_address}")
     try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return address.version == version and not address.is_unspecified and "%" not in text
+        check_wish(name, find(name), wish)
+    except InvalidParameter as error:
+        raise InvalidParameter(f"invalid config for network {name}: {error}") from error

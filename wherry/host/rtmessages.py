@@ -32,7 +32,8 @@ REPLACE, EXCLUSIVE, CREATE = 0x100, 0x200, 0x400
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER, IFLA_LINKINFO = 1, 3, 4, 10, 18
 IFLA_IFALIAS, IFLA_AF_SPEC, IFLA_GROUP, IFLA_NET_NS_FD = 20, 26, 27, 28
 IFLA_INFO_KIND, IFLA_INFO_DATA, VETH_INFO_PEER, IFLA_INET6_ADDR_GEN_MODE = 1, 2, 1, 8
-IFLA_INFO_SLAVE_KIND, IFLA_INFO_SLAVE_DATA, IFLA_BRPORT_MODE = 4, 5, 4
+IFLA_INFO_SLAVE_KIND, IFLA_INFO_SLAVE_DATA = 4, 5
+IFLA_BRPORT_MODE, IFLA_BRPORT_ISOLATED = 4, 33
 IFA_ADDRESS, IFA_LOCAL, IFA_BROADCAST = 1, 2, 4
 RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_TABLE = 1, 4, 5, 15
 NDA_DST, NDA_LLADDR = 1, 2
@@ -125,13 +126,14 @@ def set_link(
     return Request(f"set link {name}", SETLINK, REQUEST | ACK, body)
 
 
-def set_hairpin(name: str) -> Request:
-    """Let a bridge send back to an interface what came from it."""
-    mode = attribute(IFLA_INFO_SLAVE_DATA | NESTED, attribute(IFLA_BRPORT_MODE, b"\x01"))
-    info = attribute(IFLA_LINKINFO | NESTED, _text(IFLA_INFO_SLAVE_KIND, "bridge") + mode)
-    return Request(
-        f"set link {name} to hairpin mode", NEWLINK, REQUEST | ACK, _link() + _text(IFLA_IFNAME, name) + info
-    )
+def set_port(name: str, flag: int, on: bool) -> Request:
+    """Set a flag of a bridge's port.
+
+    IFLA_BRPORT_MODE lets the bridge send back to it what came from it, IFLA_BRPORT_ISOLATED keeps apart what has it.
+    """
+    data = attribute(IFLA_INFO_SLAVE_DATA | NESTED, attribute(flag, bytes([on])))
+    info = attribute(IFLA_LINKINFO | NESTED, _text(IFLA_INFO_SLAVE_KIND, "bridge") + data)
+    return Request(f"set port {name} of its bridge", NEWLINK, REQUEST | ACK, _link() + _text(IFLA_IFNAME, name) + info)
 
 
 def set_group(name: str, group: int) -> Request:
@@ -183,11 +185,11 @@ def dump_addresses() -> Request:
     return Request("list addresses", GETADDR, REQUEST | DUMP, ADDRESS.pack(AF_INET, 0, 0, 0, 0))
 
 
-def add_default_route(index: int, gateway: ipaddress.IPv4Address) -> Request:
-    """Route all that is not local to a gateway; the route that is there stays."""
+def set_default_route(index: int, gateway: ipaddress.IPv4Address) -> Request:
+    """Route all that is not local to a gateway, in place of another one."""
     body = ROUTE.pack(AF_INET, 0, 0, 0, TABLE_MAIN, PROTOCOL_BOOT, SCOPE_UNIVERSE, UNICAST, 0)
     body += attribute(RTA_GATEWAY, gateway.packed) + _number(RTA_OIF, index)
-    return Request(f"add default route by {gateway}", NEWROUTE, _new(EXCLUSIVE), body, (errno.EEXIST,))
+    return Request(f"set default route by {gateway}", NEWROUTE, _new(REPLACE), body)
 
 
 def dump_routes() -> Request:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from wherry.api.services import Services
 from wherry.base.events import EventBus
-from wherry.base.offload import offload
 from wherry.base.tasks import Supervisor
 from wherry.containerd.channel import Channel
 from wherry.containerd.containers import Containers as ContainerdContainers
@@ -17,6 +16,7 @@ from wherry.containerd.snapshots import Snapshots
 from wherry.containerd.tasks import Tasks
 from wherry.containerd.version import version
 from wherry.containers.attach import Attach
+from wherry.containers.connect import Connect
 from wherry.containers.create import Create
 from wherry.containers.exec import Exec, Processes
 from wherry.containers.execs import Execs
@@ -67,7 +67,9 @@ from wherry.main.config import Config
 from wherry.main.engine_facts import defaults, gather
 from wherry.main.identity import MARK
 from wherry.main.system import Sources, System
-from wherry.network.service import NetworkConfig, Networking
+from wherry.network.config import NetworkConfig
+from wherry.network.registry import NetworkRegistry
+from wherry.network.service import Networking
 from wherry.runtimes.registry import Runtimes
 from wherry.runtimes.shim import Shim
 from wherry.state.record import Record
@@ -86,7 +88,7 @@ class Engine:
     """What lifetime.py starts and stops."""
 
     services: Services
-    networking: Networking
+    networks: NetworkRegistry
     volumes: VolumeRegistry
     recover: Recover
     store: Store
@@ -101,7 +103,7 @@ class Engine:
     async def boot(self, live_restore: bool) -> None:
         """Bring networks, volumes and containers to what the records say."""
         self.ooms.watch()
-        await offload(self.networking.boot)
+        await self.networks.boot()
         await self.volumes.boot()
         await self.recover(live_restore)
 
@@ -146,6 +148,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
     runtimes = Runtimes(config.exec_root)
     volumes = VolumeRegistry(LocalVolumes(config.data_root), store.all, bus, supervisor)
     networking = Networking(_network_config(config, ident), store.all)
+    networks = NetworkRegistry(networking, store.networks, store.all, bus, supervisor, store.faults)
     images = ImageStore(
         Content(channel),
         Images(channel),
@@ -200,7 +203,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         store=store,
         supervisor=supervisor,
         shim=shim,
-        creator=Create(images, store, leases, snapshots, volumes, news, create_defaults, mark),
+        creator=Create(images, store, leases, snapshots, volumes, news, create_defaults, mark, networking.known),
         starter=starter,
         restarter=Restart(store, stop, starter, restarts, news),
         pauser=pause,
@@ -216,6 +219,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         lister=Listing(store, images.ids, sizes, monitors.of),
         reader=logs,
         attacher=Attach(store, hub, logs, news),
+        connector=Connect(store, networking, steps.endpoints, steps.netns),
         news=news,
     )
     system = System(
@@ -231,8 +235,8 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         )
     )
     return Engine(
-        services=Services(verbs, maker, images, networking, volumes, system, bus),
-        networking=networking,
+        services=Services(verbs, maker, images, networks, volumes, system, bus),
+        networks=networks,
         volumes=volumes,
         recover=Recover(store, shim, steps, keepers, hub, exits, stop, remove, sweep, restarts, monitors),
         store=store,

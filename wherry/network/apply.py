@@ -8,6 +8,7 @@ import logging
 import os
 import threading
 from collections.abc import Collection, Iterable
+from ipaddress import IPv4Address
 from typing import Any
 
 from wherry.base.errors import System
@@ -50,6 +51,15 @@ class Firewall:
                 self._nft.run(firewall.set_up(plan, guards, _listing(self._nft)))
         except System as error:
             raise System(f"{error}: see if `nft list ruleset` works, or start with --iptables=false") from error
+
+    def forget(self, bridge: str) -> None:
+        """Delete all rules of a bridge; none is fine."""
+        if self._nft is None:
+            return
+        with self._listed:
+            commands = firewall.tear_down(bridge, _listing(self._nft))
+            if commands:
+                self._nft.run(commands)
 
     def guard(self, guard: Guard) -> None:
         """Add the guard of an address."""
@@ -109,7 +119,7 @@ def make_endpoint(plan: EndpointPlan, ns: Netlink) -> None:
         *_silence(inside, quiet),
         rt.set_link(inside, up=True),
         rt.add_address(index, plan.address),
-        rt.add_default_route(index, plan.gateway),
+        *([rt.set_default_route(index, plan.gateway)] if plan.gateway is not None else []),
     )
     # Closing a packet socket waits for the kernel for 5 to 15 ms; the start does not.
     threading.Thread(target=_announce, args=(plan,), name="announce", daemon=True).start()
@@ -123,7 +133,8 @@ def _make_outside(plan: EndpointPlan, namespace: int, quiet: bool) -> None:
             rt.create_veth(veth.host, veth.peer, veth.mac, namespace, veth.mtu),
             *_silence(veth.host, quiet),
             rt.set_link(veth.host, up=True, master=bridge, alias=veth.mark),
-            *([rt.set_hairpin(veth.host)] if veth.hairpin else []),
+            *([rt.set_port(veth.host, rt.IFLA_BRPORT_MODE, True)] if veth.hairpin else []),
+            *([rt.set_port(veth.host, rt.IFLA_BRPORT_ISOLATED, True)] if veth.isolated else []),
             rt.set_neighbour(bridge, plan.address.ip, veth.mac),
         )
 
@@ -152,6 +163,17 @@ def delete_link(name: str) -> None:
     """Delete a link of this host, and its peer with it; not there is fine."""
     with Netlink.open() as host:
         host.run(rt.delete_link(name))
+
+
+def set_hairpin(name: str, on: bool) -> None:
+    """Let a bridge send back, or no more, what came from a link."""
+    with Netlink.open() as host:
+        host.run(rt.set_port(name, rt.IFLA_BRPORT_MODE, on))
+
+
+def route_by(interface: str, gateway: str, ns: Netlink) -> None:
+    """Send what is not local by another gateway; `ns` is a socket in the namespace."""
+    ns.run(rt.set_default_route(_link(interface, ns).index, IPv4Address(gateway)))
 
 
 def sweep_links(mark: str, kept: Collection[str], host: Netlink) -> None:

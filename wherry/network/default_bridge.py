@@ -44,7 +44,7 @@ def choose_address(name: str, bip: str, mark: str, live: Sequence[Endpoint], ker
         if told and kept and told[0] != kept[0]:
             log.warning("containers live in %s: --bip takes effect at a start without any", kept[0].network)
         present = [*kept, *told, *present]
-    return present[0] if present else ipam.first_address(ipam.free_subnet(_reserved(kernel)))
+    return present[0] if present else ipam.first_address(ipam.free_subnet(reserved(kernel)))
 
 
 def check_name(name: str) -> str:
@@ -75,7 +75,7 @@ def drop_docker0(mark: str, kernel: Netlink) -> None:
         kernel.run(rt.delete_link(DOCKER0))
 
 
-def _reserved(kernel: Netlink) -> Iterable[IPv4Network]:
+def reserved(kernel: Netlink) -> Iterable[IPv4Network]:
     """Yield what no subnet may overlap: the networks that this host is in, and its name servers."""
     yield from (route.network for route in kernel.routes() if route.on_link and route.network.prefixlen)
     yield from (assigned.interface.network for assigned in kernel.addresses())

@@ -47,6 +47,22 @@ def set_up(plan: NetworkPlan, guards: Iterable[Guard], found: Listing) -> str:
     return "\n".join([*_common(found), *_own(plan), *stale, *_loopback(plan.bridge.name), *added])
 
 
+def tear_down(bridge: str, found: Listing) -> str:
+    """Return the commands that delete all that is about one bridge; empty when nothing is."""
+    chains = [item["chain"]["name"] for item in found if "chain" in item]
+    own = [name for name in chains if name.endswith(f"__{bridge}")]
+    maps = [item["map"] for item in found if "map" in item]
+    jumps = [table["name"] for table in maps if any(element[0] == bridge for element in table.get("elem", ()))]
+    return "\n".join(
+        [
+            *_delete_rules(rule for rule in _rules(found) if _is_of(bridge, rule)),
+            *(f'delete element {TABLE} {name} {{ "{bridge}" }}' for name in jumps),
+            *(f"flush chain {TABLE} {name}" for name in own),
+            *(f"delete chain {TABLE} {name}" for name in own),
+        ]
+    )
+
+
 def add_guard(guard: Guard) -> str:
     """Return the commands that add a guard."""
     match = f'ip daddr {guard.address} iifname != "{guard.bridge}"'

@@ -1,12 +1,17 @@
 """What networks and endpoints need from the kernel: frozen data, made by drivers and done by apply.py."""
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Protocol
 
+from wherry.state.networks import NetworkRecord
 from wherry.state.record import Endpoint, PortMapping
 
 ANY = "0.0.0.0"  # noqa: S104 - every address of this host, where Docker publishes unless told otherwise
+
+
+MTU = 1500
+"""Of links that nobody wishes another one for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +27,44 @@ class Bridge:
     """The alias of every link of ours."""
     owned: bool
     """It is made, marked and changed by the engine; one of the user's is used as it is."""
+    icc: bool = True
+    """Containers on it may talk with each other."""
+    internal: bool = False
+    """Nothing passes between it and other interfaces."""
+    binding: str = ANY
+    """Address of the host on which ports are published unless told otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The addresses of a network."""
+
+    subnet: IPv4Network
+    range: IPv4Network
+    """Where those that nobody asked for come from."""
+    reserved: frozenset[IPv4Address]
+    """The gateway's, and those that the user set aside."""
+    gateway: str
+    """Default gateway of the containers; empty for none."""
+
+    @classmethod
+    def of(cls, gateway: IPv4Interface) -> "Pool":
+        """Return the whole subnet of a gateway."""
+        return cls(gateway.network, gateway.network, frozenset((gateway.ip,)), str(gateway.ip))
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A network as it stands after boot; `created` is in nanoseconds since the epoch."""
+    """A network that containers may join; `created` is in nanoseconds since the epoch."""
 
     name: str
     ident: str
     driver: str
     created: int
     bridge: Bridge | None = None
+    pool: Pool | None = None
+    record: NetworkRecord | None = None
+    """Of a network that a user made; the others are predefined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +96,8 @@ class Veth:
     mark: str
     hairpin: bool
     """The bridge sends back to it what comes from it: its container may come by a published port of its own."""
+    isolated: bool = False
+    """The bridge sends nothing to it that comes from another isolated one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +116,8 @@ class EndpointPlan:
     bridge: str
     link: Veth
     address: IPv4Interface
-    gateway: IPv4Address
-    """Of the default route."""
+    gateway: IPv4Address | None
+    """Of the default route, if it goes this way."""
     guard: Guard
 
 
@@ -100,6 +134,6 @@ class Driver(Protocol):
         """Plan the network itself."""
         ...
 
-    def plan_endpoint(self, network: Network, endpoint: Endpoint) -> EndpointPlan | None:
-        """Plan one endpoint of it."""
+    def plan_endpoint(self, network: Network, endpoint: Endpoint, default: bool) -> EndpointPlan | None:
+        """Plan one endpoint of it; `default` when the container's default route goes this way."""
         ...

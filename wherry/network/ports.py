@@ -46,24 +46,25 @@ class Wish:
         return self.container_port, self.protocol, self.first, self.last
 
 
-def wishes(bindings: Bindings, exposed: Collection[str], publish_all: bool) -> list[Wish]:
+def wishes(bindings: Bindings, exposed: Collection[str], publish_all: bool, host_ip: str = ANY) -> list[Wish]:
     """Return the bindings of a container in the order of allocation; Unimplemented for a protocol that is not served.
 
-    The keys are `port/protocol`, checked at create. `publish_all` adds the exposed ports without a binding.
+    The keys are `port/protocol`, checked at create. `publish_all` adds the exposed ports without a binding. `host_ip`
+    is where those are published that name no address.
     """
     asked = {key: list(values or ()) for key, values in bindings.items()}
     if publish_all:
         asked |= {key: [PortBinding()] for key in exposed if not asked.get(key)}
-    return sorted({_wish(key, binding) for key, values in asked.items() for binding in values})
+    return sorted({_wish(key, binding, host_ip) for key, values in asked.items() for binding in values})
 
 
-def _wish(key: str, binding: PortBinding) -> Wish:
+def _wish(key: str, binding: PortBinding, host_ip: str) -> Wish:
     port, _, protocol = key.partition("/")
     if protocol not in PROTOCOLS:
         raise Unimplemented(f"publishing {key}: {protocol} is not supported by this engine yet")
     first, _, last = binding.host_port.partition("-")
     low, high = int(first or 0), int(last or first or 0)
-    return Wish(low == 0 or low != high, int(port), protocol, low, high, binding.host_ip or ANY)
+    return Wish(low == 0 or low != high, int(port), protocol, low, high, binding.host_ip or host_ip)
 
 
 @dataclass(slots=True)
@@ -100,6 +101,13 @@ class HostPorts:
         with self._lock:
             if owner not in self._held:
                 self._held[owner] = [_Held(mapping, self._hold_again(mapping)) for mapping in mappings]
+
+    def hand_over(self, owner: str, other: str) -> None:
+        """Let another endpoint of the same container own the ports; none is fine."""
+        with self._lock:
+            held = self._held.pop(owner, None)
+            if held is not None:
+                self._held[other] = held
 
     def give_back(self, owner: str) -> None:
         """Let go of all ports of a container; none is fine."""

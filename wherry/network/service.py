@@ -1,15 +1,8 @@
-"""The networks of this engine: set up at boot, joined and left by containers, shown to clients (network.md).
+"""The networks as boot and containers use them: joined, left, published by (network.md). Blocks unless it says so."""
 
-There are the three predefined ones, IPv4 only.
-"""
-
-import hashlib
+import contextlib
 import logging
-import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from ipaddress import IPv4Interface
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -17,215 +10,256 @@ from wherry.base.errors import EngineError, NotFound, System, Unimplemented
 from wherry.base.ids import new_id, short
 from wherry.host.errors import translate
 from wherry.host.netlink import Netlink
-from wherry.host.nft import Nft
-from wherry.network import apply, describe
-from wherry.network.default_bridge import DOCKER0, MARK, choose_address, drop_docker0
+from wherry.model.container import EndpointIPAMConfig
+from wherry.network import apply
+from wherry.network.bridges import Bridges
+from wherry.network.catalog import BRIDGE, Catalog, network_of
+from wherry.network.config import NO_BRIDGE, NetworkConfig
+from wherry.network.default_bridge import DOCKER0, drop_docker0
 from wherry.network.drivers import bridge, host, none
+from wherry.network.endpoints import Join, check_wish, dns_names, free_interface, gateway_of
 from wherry.network.ipam import Addresses
 from wherry.network.mac import canonical_mac, random_mac
-from wherry.network.plan import Bridge, Driver, Guard, Network
+from wherry.network.plan import Driver, Guard, Network
 from wherry.network.ports import HostPorts, wishes
+from wherry.state.networks import NetworkRecord
 from wherry.state.record import Endpoint, Phase, Record
 
-Json = dict[str, Any]
-Items = list[Json]
-Endpoints = list[Endpoint]
-
-BRIDGE = bridge.DRIVER.name
-"""Name of the driver, of its one network, and of the network mode."""
-NO_BRIDGE = "none"
-MTU = 1500
-INTERFACE = "eth0"
-FAILED = "failed to set up container networking: "
 DRIVERS: Mapping[str, Driver] = {driver.name: driver for driver in (bridge.DRIVER, host.DRIVER, none.DRIVER)}
 
 log = logging.getLogger("wherry.network")
 
 
-@dataclass(frozen=True, slots=True)
-class NetworkConfig:
-    """What the daemon was told about networks (network.md 2.1)."""
-
-    bridge: str
-    """Name of an existing bridge, `none`, or empty for docker0 of our own."""
-    bip: str
-    """Address with prefix length of docker0, or empty to choose one."""
-    mtu: int
-    """0 for the usual one."""
-    iptables: bool
-    """Write firewall rules."""
-    ip_forward: bool
-    ip_masq: bool
-    dns: tuple[str, ...]
-    engine_id: str
-
-
 class Networking:
-    """The networks bridge, host and none."""
+    """All networks of this engine."""
 
     def __init__(self, config: NetworkConfig, records: Callable[[], Iterable[Record]]) -> None:
         """Take the configuration, and who knows the containers; nothing has an effect before `boot`."""
+        self.catalog = Catalog(config.engine_id)
         self._config = config
         self._records = records
-        self._mark = f"{MARK}{config.engine_id}"
-        self._created = time.time_ns()
-        self._firewall = apply.Firewall(None)
-        self._networks = {network.name: network for network in (self._network("host"), self._network("none", "null"))}
+        self._bridges = Bridges(config)
         self._addresses = Addresses(records)
         self._ports = HostPorts()
 
-    def boot(self) -> None:
-        """Bring bridge and firewall to what configuration and records say; delete links that are nobody's. Blocks.
+    def boot(self, stored: Iterable[NetworkRecord] = ()) -> None:
+        """Bring bridges and firewall to what configuration and records say; delete links that are nobody's.
 
-        May be repeated. Forbidden, InvalidParameter and System, each with a remedy.
+        May be repeated. A stored network that cannot be set up is logged and stays. Forbidden, InvalidParameter and
+        System for the default one, each with a remedy.
         """
-        live = self._live()
+        live = [endpoint for rec in self._records() if _holds(rec) for endpoint in rec.endpoints]
         for endpoint in live:
             self._ports.restore(endpoint.endpoint_id, endpoint.ports)
+        networks = [self._network(rec) for rec in stored]
         with translate("set up network bridge"), Netlink.open() as kernel:
-            apply.sweep_links(self._mark, {endpoint.host_link for endpoint in live}, kernel)
+            apply.sweep_links(self._bridges.mark, {endpoint.host_link for endpoint in live}, kernel)
             if self._config.bridge == NO_BRIDGE:
-                drop_docker0(self._mark, kernel)
+                drop_docker0(self._bridges.mark, kernel)
             else:
-                self._set_up(kernel, live)
+                self._boot_default(live, kernel)
+        for network in networks:
+            if network.record is not None and network.record.settled:
+                self._boot_stored(network)
+        with translate("sweep bridges"), Netlink.open() as kernel:
+            kept = [network.bridge.name for network in networks if network.bridge is not None]
+            self._bridges.sweep({*kept, self._config.bridge or DOCKER0}, kernel)
 
-    def _set_up(self, kernel: Netlink, live: Endpoints) -> None:
-        config, name = self._config, self._config.bridge or DOCKER0
-        made = Bridge(
-            name=name,
-            gateway=choose_address(name, config.bip, self._mark, live, kernel),
-            mtu=config.mtu or MTU,
-            masquerade=config.ip_masq and config.iptables,
-            mark=self._mark,
-            owned=name == DOCKER0,
-        )
-        network = self._network(BRIDGE, made=made)
-        self._firewall = apply.Firewall(Nft() if config.iptables else None)
-        if config.ip_forward:
-            apply.forward_ipv4()
-        apply.make_bridge(made, kernel)
-        self._protect(network, live)
-        apply.raise_bridge(made, kernel)
-        self._networks = {BRIDGE: network, **self._networks}
+    def _boot_default(self, live: Iterable[Endpoint], kernel: Netlink) -> None:
+        before = self.catalog.predefined(BRIDGE, bridge.DRIVER.name)
+        here = [endpoint for endpoint in live if endpoint.network_id == before.ident]
+        made = self._bridges.default(here, kernel)
+        network = self.catalog.predefined(BRIDGE, bridge.DRIVER.name, made)
+        self._bridges.set_up(network, here, kernel)
+        self.catalog.add(network)
 
-    def reserve(self, rec: Record) -> tuple[Endpoint, ...]:
-        """Return the endpoints of a run, with an address where the network has addresses; for the loop, no I/O.
+    def _boot_stored(self, network: Network) -> None:
+        self.catalog.add(network)
+        try:
+            self._set_up(network)
+        except EngineError as error:
+            log.error("network %s is not set up, its containers do not start: %s", network.name, error)
 
-        `rec` must be in the records, starting: an address stays taken until its record shows it, ends its start or is
-        gone. NotFound for an unknown network, System when there is no address left, in Docker's words.
+    # For those who make and remove networks.
+
+    def set_up(self, rec: NetworkRecord) -> None:
+        """Bring about a stored network; System in the kernel's words."""
+        self._set_up(self._network(rec))
+
+    def _set_up(self, network: Network) -> None:
+        with translate(f"set up network {network.name}"), Netlink.open() as kernel:
+            self._bridges.set_up(network, self._live(network), kernel)
+
+    def tear_down(self, rec: NetworkRecord) -> None:
+        """Take away what `set_up` brought about, be it all, some or nothing; System when the kernel refuses."""
+        made = self._network(rec).bridge
+        if made is not None:
+            self._bridges.remove(made)
+
+    def adopts(self, name: str) -> bool:
+        """Tell whether a bridge of the user's has a name already; System when something else has it."""
+        return self._bridges.adopts(name)
+
+    def admit(self, rec: NetworkRecord) -> None:
+        """Let containers join a stored network. For the loop."""
+        self.catalog.add(self._network(rec))
+
+    def users(self, network: Network) -> list[str]:
+        """Return in Docker's words who is in a network, or about to be. For the loop."""
+        shown = [(rec.name, held.endpoint_id) for rec in self._records() for held in rec.endpoints]
+        known = {ident: name for name, ident in shown}
+        inside = {
+            held.endpoint_id for rec in self._records() for held in rec.endpoints if held.network_id == network.ident
+        }
+        found = sorted(inside | self._addresses.joining(network.ident))
+        return [f'name:"{known.get(ident, "")}" id:"{short(ident)}"' for ident in found]
+
+    @staticmethod
+    def options(network: Network) -> Mapping[str, str]:
+        """Return the Options that inspect shows. For the loop."""
+        return DRIVERS[network.driver].options(network)
+
+    # For containers.
+
+    @contextlib.contextmanager
+    def reserved(self, rec: Record, joins: Iterable[Join]) -> Iterator[tuple[Endpoint, ...]]:
+        """Give the new endpoints of a container, each with an address where the network has some. For the loop.
+
+        Store them inside: what is not in the record at the end is free again. Forbidden, InvalidParameter and System in
+        Docker's words.
         """
-        mode = rec.host_config.network_mode
-        network = self._networks.get(mode)
-        if network is None and mode == BRIDGE:
-            return ()  # --bridge none: such a container runs without a network
-        if network is None:
-            raise NotFound(f"{FAILED}network {mode} not found")
-        ident = new_id()
-        endpoint = Endpoint(network=mode, network_id=network.ident, endpoint_id=ident, driver=network.driver)
-        if network.bridge is None:
-            return (endpoint,)
-        gateway, wish = network.bridge.gateway, rec.endpoints_wished.get(mode)
-        return (
-            msgspec.structs.replace(
-                endpoint,
-                interface=INTERFACE,
-                host_link=f"veth{ident[:7]}",
-                address=self._address(rec, network, gateway),
-                prefix=gateway.network.prefixlen,
-                gateway=str(gateway.ip),
-                mac=canonical_mac(wish.mac_address) if wish is not None and wish.mac_address else random_mac(),
-            ),
-        )
+        made: list[Endpoint] = []
+        idents: list[str] = []
+        try:
+            for join in joins:
+                idents.append(new_id())
+                made.append(self._reserve(rec, join, idents[-1], free_interface([*rec.endpoints, *made])))
+            yield tuple(made)
+        finally:
+            for ident in idents:
+                self._addresses.forget(ident)
 
-    def _address(self, rec: Record, network: Network, gateway: IPv4Interface) -> str:
-        address = self._addresses.take(rec, gateway)
-        if address is None:
-            where = f"this network's address pools: {network.name} ({network.ident})"
-            raise System(f"{FAILED}no available IPv4 addresses on {where}")
-        return str(address)
+    def _reserve(self, rec: Record, join: Join, ident: str, interface: str) -> Endpoint:
+        network, wish = join.network, join.wish
+        check_wish(network.name, network, wish)
+        endpoint = Endpoint(network=network.name, network_id=network.ident, endpoint_id=ident, driver=network.driver)
+        if network.bridge is None or network.pool is None:
+            self._addresses.join(ident, network)
+            return endpoint
+        wished = (wish.ipam_config or EndpointIPAMConfig()).ipv4_address
+        return msgspec.structs.replace(
+            endpoint,
+            interface=interface,
+            host_link=f"veth{ident[:7]}",
+            bridge=network.bridge.name,
+            address=str(self._addresses.take(ident, network, network.pool, wished)),
+            prefix=network.pool.subnet.prefixlen,
+            gateway=network.pool.gateway,
+            gw_priority=wish.gw_priority,
+            mac=canonical_mac(wish.mac_address) if wish.mac_address else random_mac(),
+            dns_names=dns_names(rec, network, wish),
+        )
 
     def publish(self, rec: Record) -> tuple[Endpoint, ...]:
-        """Return the endpoints of a record with the host ports of its run, held from now until `disconnect`. Blocks.
+        """Return the endpoints of a record with the host ports of its run, held from now until `disconnect`.
 
         All or none; System in Docker's words when one cannot be had, Unimplemented when nothing could lead there.
         """
-        return tuple(self._publish(rec, endpoint) if endpoint.address else endpoint for endpoint in rec.endpoints)
+        gateway = gateway_of(rec.endpoints)
+        return tuple(self._publish(rec, each) if each is gateway else each for each in rec.endpoints)
 
     def _publish(self, rec: Record, endpoint: Endpoint) -> Endpoint:
-        host = rec.host_config
-        wished = wishes(host.port_bindings or {}, rec.config.exposed_ports or (), host.publish_all_ports)
+        wanted, network = rec.host_config, self._network_of(endpoint)
+        binding = network.bridge.binding if network.bridge is not None else ""
+        exposed = rec.config.exposed_ports or ()
+        wished = wishes(wanted.port_bindings or {}, exposed, wanted.publish_all_ports, binding)
         if wished and not self._config.iptables:
-            raise Unimplemented(f"{FAILED}published ports need firewall rules: start without --iptables=false")
+            raise Unimplemented("published ports need firewall rules: start without --iptables=false")
         try:
             taken = self._ports.take(endpoint.endpoint_id, endpoint.address, wished)
         except System as error:
             where = f"endpoint {rec.name} ({endpoint.endpoint_id})"
-            raise System(f"{FAILED}driver failed programming external connectivity on {where}: {error}") from error
+            raise System(f"driver failed programming external connectivity on {where}: {error}") from error
         return msgspec.structs.replace(endpoint, ports=taken)
 
     def connect(self, rec: Record, endpoint: Endpoint, ns: Netlink) -> None:
-        """Link a container to a network by a netlink socket in its namespace. Blocks; System in Docker's words."""
-        network = self._networks[endpoint.network]
-        plan = DRIVERS[network.driver].plan_endpoint(network, endpoint)
+        """Link a container to a network by a netlink socket in its namespace; System in Docker's words."""
+        network = self._network_of(endpoint)
+        plan = DRIVERS[network.driver].plan_endpoint(network, endpoint, endpoint is gateway_of(rec.endpoints))
         if plan is None:
             return
-        try:
-            with translate(f"connect container {short(rec.id)} to network {network.name}"):
-                self._guard(network, endpoint, plan.guard)
-                if endpoint.ports:
-                    apply.route_loopback(plan.bridge)
-                    apply.forget_flows(endpoint.ports)
-                apply.make_endpoint(plan, ns)
-        except EngineError as error:
-            raise System(f"{FAILED}{error}") from error
-
-    def _guard(self, network: Network, endpoint: Endpoint, guard: Guard) -> None:
-        """Guard an address; when somebody flushed the firewall, all of the network's rules are made anew."""
-        try:
-            self._firewall.guard(guard)
-        except System as error:
-            log.warning("the firewall rules of network %s are made anew: %s", network.name, error)
-            self._protect(network, [*self._live(), endpoint])
+        with translate(f"connect container {short(rec.id)} to network {network.name}"):
+            self._bridges.guard(network, plan, [*self._live(network), endpoint])
+            if endpoint.ports:
+                apply.route_loopback(plan.bridge)
+                apply.forget_flows(endpoint.ports)
+            apply.make_endpoint(plan, ns)
 
     def disconnect(self, endpoint: Endpoint) -> None:
-        """Take away what `connect` made, be it all, some or nothing. Blocks; System when the kernel refuses."""
+        """Take away what `connect` made, be it all, some or nothing; System when the kernel refuses."""
         if not endpoint.host_link:
             return
         with translate(f"disconnect from network {endpoint.network}"):
             apply.delete_link(endpoint.host_link)
-            self._firewall.unguard(Guard(endpoint.address, self._config.bridge or DOCKER0, endpoint.ports))
+            self._bridges.firewall.unguard(self._guard(endpoint))
             apply.forget_flows(endpoint.ports)
         self._ports.give_back(endpoint.endpoint_id)
 
-    def list(self, filters: dict[str, list[str]]) -> Items:
-        """Describe the networks that the filters accept, without their containers."""
-        found = describe.select(self._networks.values(), filters)
-        return [describe.describe(network, DRIVERS[network.driver].options(network), ()) for network in found]
+    def switch(self, before: Iterable[Endpoint], after: Iterable[Endpoint], ns: Netlink) -> None:
+        """Move the default route and the published ports of a container to where its endpoints now say.
 
-    def inspect(self, ref: str, scope: str = "") -> Json:
-        """Describe one network with the containers that run in it; NotFound `network <ref> not found`.
-
-        `scope` is the one that it must have, empty for any.
+        Both ends are connected. The same with the two exchanged is its undo. System in the kernel's words.
         """
-        network = describe.find(ref, self._networks.values(), scope)
-        return describe.describe(network, DRIVERS[network.driver].options(network), self._records())
+        old, new = gateway_of(before), gateway_of(after)
+        if new is None or (old is not None and old.endpoint_id == new.endpoint_id):
+            return
+        with translate(f"let network {new.network} be the gateway"):
+            if old is not None:
+                self._ports.hand_over(old.endpoint_id, new.endpoint_id)
+                self._republish(old, msgspec.structs.replace(old, ports=()))
+            self._republish(msgspec.structs.replace(new, ports=()), new)
+            apply.route_by(new.interface, new.gateway, ns)
+
+    def _republish(self, before: Endpoint, after: Endpoint) -> None:
+        """Give the guard of an address other ports."""
+        if before.ports == after.ports:
+            return
+        self._bridges.firewall.unguard(self._guard(before))
+        self._bridges.firewall.guard(self._guard(after))
+        apply.set_hairpin(after.host_link, bool(after.ports))
+        if after.ports:
+            apply.route_loopback(after.bridge)
+        apply.forget_flows(before.ports or after.ports)
+
+    def known(self, ref: str) -> Network | None:
+        """Return the network that a reference means now, if any. For the loop."""
+        try:
+            return self.catalog.find(ref)
+        except NotFound:
+            return None
 
     def gateway(self) -> str:
-        """Return the address by which containers reach this host, empty without a bridge."""
-        network = self._networks.get(BRIDGE)
+        """Return the address by which containers reach this host, empty without a bridge. For the loop."""
+        network = self.catalog.named(BRIDGE)
         return str(network.bridge.gateway.ip) if network is not None and network.bridge is not None else ""
 
-    def _network(self, name: str, driver: str = "", made: Bridge | None = None) -> Network:
-        """Describe a network; its id holds for the life of the data root."""
-        ident = hashlib.sha256(f"{self._config.engine_id}/{name}".encode()).hexdigest()
-        return Network(name, ident, driver or name, self._created, made)
+    def _network_of(self, endpoint: Endpoint) -> Network:
+        network = self.catalog.get(endpoint.network_id)
+        if network is None:
+            raise NotFound(f"network {endpoint.network_id} not found")
+        return network
 
-    def _live(self) -> Endpoints:
-        """Return the endpoints on the bridge of the containers that run or start."""
-        live = (rec for rec in self._records() if rec.alive or rec.phase is Phase.STARTING)
-        return [endpoint for rec in live for endpoint in rec.endpoints if endpoint.driver == BRIDGE]
+    def _network(self, rec: NetworkRecord) -> Network:
+        return network_of(rec, self._bridges.mark, self._config.ip_masq and self._config.iptables)
 
-    def _protect(self, network: Network, live: Iterable[Endpoint]) -> None:
-        plan = bridge.DRIVER.plan_network(network)
-        if plan is not None:
-            self._firewall.protect(plan, dict.fromkeys(Guard(e.address, plan.bridge.name, e.ports) for e in live))
+    def _guard(self, endpoint: Endpoint) -> Guard:
+        return Guard(endpoint.address, endpoint.bridge or self._config.bridge or DOCKER0, endpoint.ports)
+
+    def _live(self, network: Network) -> list[Endpoint]:
+        """Return the endpoints in a network of the containers that run or start."""
+        live = (endpoint for rec in self._records() if _holds(rec) for endpoint in rec.endpoints)
+        return [endpoint for endpoint in live if endpoint.network_id == network.ident]
+
+
+def _holds(rec: Record) -> bool:
+    return rec.alive or rec.phase is Phase.STARTING

@@ -21,6 +21,8 @@ class NetworkRecord(msgspec.Struct, frozen=True, kw_only=True):
     driver: str
     ipam: IPAM
     """As inspect shows it."""
+    configured: bool = False
+    """The user chose the subnet, so containers may choose addresses."""
     options: dict[str, str]
     labels: dict[str, str]
     internal: bool = False

@@ -41,10 +41,16 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     driver: str
     interface: str = ""
     host_link: str = ""
+    bridge: str = ""
+    """Of records that do not name it: the default one."""
     address: str = ""
     prefix: int = 0
     gateway: str = ""
+    """Empty where the network leads nowhere."""
+    gw_priority: int = 0
     mac: str = ""
+    dns_names: tuple[str, ...] = ()
+    """By which containers of the network find it, the first is told for its address; none where names are unknown."""
     ports: tuple[PortMapping, ...] = ()
 
 

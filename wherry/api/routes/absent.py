@@ -35,10 +35,6 @@ _FEATURES = {
     "logging in to registries": "POST /auth",
     "asking registries": "GET /distribution/{name:.*}/json",
     "disk usage": "GET /system/df",
-    "managing networks": (
-        "POST /networks/create, POST /networks/prune, POST /networks/{id:.*}/connect, "
-        "POST /networks/{id:.*}/disconnect, DELETE /networks/{id:.*}"
-    ),
     "plugins": (
         "GET /plugins, GET /plugins/privileges, POST /plugins/pull, POST /plugins/create, GET /plugins/{name:.*}/json, "
         "DELETE /plugins/{name:.*}, POST /plugins/{name:.*}/enable, POST /plugins/{name:.*}/disable, "

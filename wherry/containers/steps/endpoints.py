@@ -1,14 +1,22 @@
 """Step endpoints: the container joins its networks, its ports are published, its name is in its own hosts file."""
 
+import contextlib
+from collections.abc import Iterator
+
+from wherry.base.errors import EngineError
 from wherry.base.offload import offload
 from wherry.containers.layout import Layout
 from wherry.containers.news import News
 from wherry.host.errors import translate
+from wherry.host.files import write_in_place
 from wherry.host.netlink import Netlink
 from wherry.network import netfiles
+from wherry.network.endpoints import facts, resolve
 from wherry.network.service import Networking
 from wherry.state.record import Endpoint, Record
 from wherry.state.store import Slot
+
+FAILED = "failed to set up container networking: "
 
 
 class Endpoints:
@@ -28,29 +36,69 @@ class Endpoints:
 
     async def acquire(self, slot: Slot, ns: Netlink | None) -> tuple[Endpoint, ...]:
         """Reserve, store, publish, connect; closes `ns`, the netlink socket in the container's namespace."""
-        endpoints = self._networking.reserve(slot.rec)
-        ids = {endpoint.network: endpoint.network_id for endpoint in endpoints}
-        rec = await slot.save(endpoints=endpoints, network_ids=ids)
         try:
-            if rec.host_config.port_bindings or rec.host_config.publish_all_ports:
-                rec = await slot.save(endpoints=await offload(self._networking.publish, rec))
-            for endpoint in rec.endpoints:
-                await offload(self._connect, rec, endpoint, ns)
-                self._news.network(rec, "connect", endpoint)
+            with _told():
+                await self._reserve(slot)
+                rec = await self.publish(slot)
+                for endpoint in rec.endpoints:
+                    await self.connect(rec, endpoint, ns)
         finally:
             if ns is not None:
                 ns.close()
         return rec.endpoints
 
+    async def _reserve(self, slot: Slot) -> None:
+        joins = resolve(slot.rec, self._networking.catalog)
+        with self._networking.reserved(slot.rec, joins) as endpoints:
+            await slot.save(endpoints=endpoints, **facts(slot.rec, joins))
+
+    async def publish(self, slot: Slot) -> Record:
+        """Take the host ports that the container wishes for, where its endpoints lead out."""
+        if slot.rec.host_config.port_bindings or slot.rec.host_config.publish_all_ports:
+            return await slot.save(endpoints=await offload(self._networking.publish, slot.rec))
+        return slot.rec
+
+    async def connect(self, rec: Record, endpoint: Endpoint, ns: Netlink | None) -> None:
+        """Bring about one endpoint of the record; `ns` is None in the host's network."""
+        await offload(self._connect, rec, endpoint, ns)
+        self._news.network(rec, "connect", endpoint)
+
     async def release(self, rec: Record) -> None:
         """Disconnect every endpoint of the record; not connected is fine."""
         for endpoint in rec.endpoints:
-            await offload(self._networking.disconnect, endpoint)
-            self._news.network(rec, "disconnect", endpoint)
+            await self.disconnect(rec, endpoint)
+
+    async def disconnect(self, rec: Record, endpoint: Endpoint) -> None:
+        """Take away one endpoint; not connected is fine."""
+        await offload(self._networking.disconnect, endpoint)
+        self._news.network(rec, "disconnect", endpoint)
 
     def _connect(self, rec: Record, endpoint: Endpoint, ns: Netlink | None) -> None:
         if ns is not None:
             self._networking.connect(rec, endpoint, ns)
         if endpoint.address:
             with translate("write the hosts file"), open(self._layout.hosts(rec.id), "a", encoding="utf-8") as file:
-                file.write(netfiles.own_line(endpoint.address, rec.config.hostname, rec.config.domainname))
+                file.write(_own_line(rec, endpoint))
+
+    def forget_name(self, rec: Record, endpoint: Endpoint) -> None:
+        """Take the line of an endpoint out of the hosts file of a container that goes on. Blocks."""
+        if not endpoint.address:
+            return
+        with translate("write the hosts file"):
+            with open(self._layout.hosts(rec.id), encoding="utf-8", errors="surrogateescape") as file:
+                lines = file.readlines()
+            kept = "".join(line for line in lines if line != _own_line(rec, endpoint))
+            write_in_place(self._layout.hosts(rec.id), kept.encode("utf-8", "surrogateescape"))
+
+
+def _own_line(rec: Record, endpoint: Endpoint) -> str:
+    return netfiles.own_line(endpoint.address, rec.config.hostname, rec.config.domainname)
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Say in Docker's words at which stage of a start it failed."""
+    try:
+        yield
+    except EngineError as error:
+        raise type(error)(f"{FAILED}{error}") from error

@@ -37,6 +37,11 @@ class Netns:
         _, fds = await self._zygote.order("netns.make", {"path": path}, deadline=SECONDS)
         return Netlink.from_fd(fds[0])
 
+    async def enter(self, rec: Record) -> Netlink:
+        """Return a netlink socket inside the namespace of a container that runs, to be closed."""
+        _, fds = await self._zygote.order("netns.open", {"path": rec.sandbox_key}, deadline=SECONDS)
+        return Netlink.from_fd(fds[0])
+
     async def release(self, rec: Record) -> None:
         """Unpin the namespace; the kernel reaps it with its links once its last process is gone."""
         if rec.sandbox_id and rec.host_config.network_mode != "host":

@@ -15,8 +15,10 @@ class BridgeDriver:
     name = "bridge"
 
     def options(self, network: Network) -> dict[str, str]:
-        """Return Docker's options of the default bridge; all values are text."""
+        """Return Docker's options of the default bridge, or those that the user gave; all values are text."""
         bridge = network.bridge
+        if network.record is not None:
+            return network.record.options
         if bridge is None:
             return {}
         return {
@@ -32,7 +34,7 @@ class BridgeDriver:
         """Return the bridge with its chains."""
         return None if network.bridge is None else NetworkPlan(network.bridge, _chains(network.bridge))
 
-    def plan_endpoint(self, network: Network, endpoint: Endpoint) -> EndpointPlan | None:
+    def plan_endpoint(self, network: Network, endpoint: Endpoint, default: bool) -> EndpointPlan | None:
         """Return the link of an endpoint, its address, its default route, and the guard of its address."""
         bridge = network.bridge
         if bridge is None:
@@ -46,9 +48,10 @@ class BridgeDriver:
                 bridge.mtu,
                 bridge.mark,
                 hairpin=bool(endpoint.ports),
+                isolated=not bridge.icc,
             ),
             address=IPv4Interface(f"{endpoint.address}/{endpoint.prefix}"),
-            gateway=IPv4Address(endpoint.gateway),
+            gateway=IPv4Address(endpoint.gateway) if default and endpoint.gateway else None,
             guard=Guard(endpoint.address, bridge.name, endpoint.ports),
         )
 
@@ -64,17 +67,22 @@ def _chains(bridge: Bridge) -> tuple[Chain, ...]:
     rules = {
         "filter-forward-in": (
             ESTABLISHED,
-            f'iifname "{name}" counter accept comment "ICC"',
+            *((f'iifname != "{name}" counter drop comment "INTERNAL NETWORK INGRESS"',) if bridge.internal else ()),
+            f'iifname "{name}" counter {"accept" if bridge.icc else "drop"} comment "ICC"',
             f"jump {ports}",
             'counter drop comment "UNPUBLISHED PORT DROP"',
         ),
-        "filter-forward-out": (ESTABLISHED, 'counter accept comment "OUTGOING"'),
+        "filter-forward-out": (
+            ESTABLISHED,
+            *((f'oifname != "{name}" counter drop comment "INTERNAL NETWORK EGRESS"',) if bridge.internal else ()),
+            'counter accept comment "OUTGOING"',
+        ),
         "nat-postrouting-in": (
             'ip saddr 127.0.0.0/8 counter masquerade comment "MASQ LOOPBACK TO PORT"',
             # by source: a packet that stays in the bridge comes here without the interface it came from
             f'ip saddr {subnet} ct status dnat counter masquerade comment "MASQ TO OWN PORT"',
         ),
-        "nat-postrouting-out": (masked,) if bridge.masquerade else (),
+        "nat-postrouting-out": (masked,) if bridge.masquerade and not bridge.internal else (),
     }
     entered = tuple(Chain(f"{kind}__{name}", f"{kind}-jumps", lines) for kind, lines in rules.items())
     return Chain(ports, "", ()), Chain(f"{TRANSLATED}__{name}", "", ()), *entered

@@ -16,7 +16,7 @@ class HostDriver:
     def plan_network(self, network: Network) -> None:
         """Plan nothing."""
 
-    def plan_endpoint(self, network: Network, endpoint: Endpoint) -> None:
+    def plan_endpoint(self, network: Network, endpoint: Endpoint, default: bool) -> None:
         """Plan nothing."""
 
 
