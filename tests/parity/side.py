@@ -45,6 +45,7 @@ class Side:
         self.host = host
         self.path = host.removeprefix("unix://")
         self.made: list[str] = []
+        self.networks: list[str] = []
         self.image = ""
         self._home = tempfile.TemporaryDirectory(prefix="parity-")
         root = self.call("GET", "/info")["body"]["DockerRootDir"]
@@ -80,6 +81,8 @@ class Side:
         body = answer["body"]
         if answer["status"] == 201 and isinstance(body, dict) and "Warnings" in body:
             self.made.append(body["Id"])
+        if answer["status"] == 201 and isinstance(body, dict) and "Warning" in body:
+            self.networks.append(body["Id"])
 
     def hijack(
         self,
@@ -137,12 +140,15 @@ class Side:
         return str(path)
 
     def clean(self) -> None:
-        """Remove every container that a call made."""
+        """Remove every container and every network that a call made."""
         query = urlencode({"all": 1, "filters": json.dumps({"label": [LABEL]})})
         listed = self.call("GET", f"/containers/json?{query}")["body"]
         for ident in [*self.made, *(entry["Id"] for entry in listed)]:
             self.call("DELETE", f"/containers/{ident}?force=1&v=1")
+        for ident in self.networks:
+            self.call("DELETE", f"/networks/{ident}")
         self.made.clear()
+        self.networks.clear()
 
     def close(self) -> None:
         """Remove what this side holds on the machine."""

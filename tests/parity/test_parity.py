@@ -4,7 +4,16 @@ import os
 
 import pytest
 
-from tests.parity import calls_cli, calls_create, calls_images, calls_life, calls_reading, calls_system, calls_volumes
+from tests.parity import (
+    calls_cli,
+    calls_create,
+    calls_images,
+    calls_life,
+    calls_networks,
+    calls_reading,
+    calls_system,
+    calls_volumes,
+)
 from tests.parity.cases import Case
 from tests.parity.compare import Difference, compare_answers
 from tests.parity.known import KNOWN, Known
@@ -14,7 +23,16 @@ from tests.parity.side import Side
 if not os.environ.get("PEER"):
     pytest.skip("PEER=unix://… of a dockerd 28 is not set", allow_module_level=True)
 
-MODULES = (calls_system, calls_images, calls_create, calls_life, calls_reading, calls_volumes, calls_cli)
+MODULES = (
+    calls_system,
+    calls_images,
+    calls_create,
+    calls_life,
+    calls_reading,
+    calls_volumes,
+    calls_networks,
+    calls_cli,
+)
 CASES = {case.name: case for module in MODULES for case in module.CASES}
 
 

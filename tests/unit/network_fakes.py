@@ -9,7 +9,7 @@ import msgspec
 from tests.unit.records import record
 from wherry.host import rtmessages as rt
 from wherry.host.netlink import Netlink
-from wherry.model.container import HostConfig
+from wherry.model.container import EndpointSettings, HostConfig
 from wherry.model.network import IPAM, IPAMConfig
 from wherry.network.config import NetworkConfig
 from wherry.network.endpoints import resolve
@@ -38,7 +38,12 @@ ENDPOINT = Endpoint(
 
 def starting(*endpoints: Endpoint, mode: str = "bridge", **changes: Any) -> Record:
     """A container that is being started."""
-    facts = {"phase": Phase.STARTING, "generation": 1, "host_config": HostConfig(network_mode=mode)} | changes
+    facts: dict[str, Any] = {
+        "phase": Phase.STARTING,
+        "generation": 1,
+        "host_config": HostConfig(network_mode=mode),
+        "endpoints_wished": {mode: EndpointSettings()},
+    } | changes
     return record(endpoints=endpoints, **facts)
 
 

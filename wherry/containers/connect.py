@@ -15,16 +15,13 @@ from wherry.containers.steps.endpoints import Endpoints
 from wherry.containers.steps.netns import Netns
 from wherry.host.netlink import Netlink
 from wherry.model.container import EndpointSettings
-from wherry.network.catalog import HOST, NONE
-from wherry.network.endpoints import Join, check_wish, dns_names, gateway_of, gather_ports
+from wherry.network.catalog import HOST
+from wherry.network.endpoints import Join, check_mode, check_wish, dns_names, gateway_of, gather_ports
 from wherry.network.plan import Network
 from wherry.network.service import Networking
 from wherry.state.record import Endpoint, Phase, Record
 from wherry.state.store import Slot, Store
 
-_SHARES = "container sharing network namespace with another container or host cannot be connected to any other network"
-_PRIVATE = "container cannot be connected to multiple networks with one of the networks in private (none) mode"
-_NOT_HOST = "cannot connect container to host network - container must be created in host network mode"
 _STAYS = "cannot disconnect container from host network - container was created in host network mode"
 
 
@@ -67,7 +64,7 @@ class Connect:
 
     async def _wish(self, slot: Slot, ref: str, network: Network | None, wish: EndpointSettings) -> None:
         name = network.name if network is not None else ref
-        _check_modes(slot.rec, name)
+        check_mode(slot.rec, name)
         if name in slot.rec.endpoints_wished:
             return
         check_wish(name, network, wish)
@@ -86,7 +83,7 @@ class Connect:
         before = slot.rec
         if any(endpoint.network_id == network.ident for endpoint in before.endpoints):
             raise Forbidden(f"endpoint with name {before.name} already exists in network {network.name}")
-        _check_modes(before, network.name)
+        check_mode(before, network.name)
         check_wish(network.name, network, wish)
         with self._networking.reserved(before, [Join(network, wish)]) as (made,):
             await slot.save(
@@ -165,18 +162,6 @@ class Connect:
 def _check_going(rec: Record) -> None:
     if rec.phase in (Phase.REMOVING, Phase.DEAD):
         raise System(f"Container {rec.id} is marked for removal and cannot be connected or disconnected to the network")
-
-
-def _check_modes(rec: Record, name: str) -> None:
-    """Refuse what the mode of the container or of the network does not allow."""
-    mode = rec.host_config.network_mode
-    if mode == HOST and name != HOST or mode.startswith("container:"):
-        raise InvalidParameter(_SHARES)
-    if name == HOST and mode != HOST:
-        raise InvalidParameter(_NOT_HOST)
-    others = rec.endpoints_wished.keys() - {name}
-    if others and (name == NONE or NONE in others):
-        raise InvalidParameter(_PRIVATE)
 
 
 def _named(rec: Record, network: Network, wish: EndpointSettings) -> EndpointSettings:

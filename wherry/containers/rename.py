@@ -3,6 +3,7 @@
 from wherry.base.errors import Conflict, EngineError, InvalidParameter
 from wherry.base.ids import check_name
 from wherry.containers.news import News
+from wherry.network.endpoints import renamed
 from wherry.state.store import Store
 
 
@@ -24,7 +25,7 @@ class Rename:
             if name == old:
                 raise InvalidParameter("Renaming a container with the same name as its current name")
             try:
-                await slot.rename(check_name(name))
+                await slot.rename(check_name(name), **renamed(slot.rec, name))
             except (InvalidParameter, Conflict) as error:
                 raise _prefixed(error) from error
             self._news.container(slot.rec, "rename", oldName=f"/{old}")

@@ -77,9 +77,7 @@ def network_of(rec: NetworkRecord, mark: str, masquerade: bool) -> Network:
 
 
 def _pool(rec: NetworkRecord, gateway: IPv4Interface) -> Pool:
-    config = next(iter(rec.ipam.config or ()), None)
-    if config is None:
-        return Pool.of(gateway)
+    config = next(pool for pool in rec.ipam.config or () if ":" not in pool.subnet)
     auxiliary = config.auxiliary_addresses or {}
     return Pool(
         subnet=gateway.network,

@@ -39,8 +39,8 @@ def check_request(asked: CreateRequest, known: Catalog) -> CreateRequest:
     given = dict(asked.options or {})
     ipv4, ipv6 = _families(asked, given)
     ipam = asked.ipam or IPAM()
-    config = [pool for pool in ipam.config or () if ipv6 or not _is_ipv6(pool.subnet)]
-    _report(problem for pool in config for problem in _pool_problems(pool))
+    heeded = (pool for pool in ipam.config or () if ipv6 or not is_ipv6(pool))
+    _report(problem for pool in heeded for problem in _pool_problems(pool))
     if not asked.name.strip():
         raise InvalidParameter("invalid name: name is empty")
     if known.named(asked.name) is not None:
@@ -51,19 +51,18 @@ def check_request(asked: CreateRequest, known: Catalog) -> CreateRequest:
     if ipv6 or not ipv4:
         raise Unimplemented("networks with IPv6 (EnableIPv6) are not supported by this engine yet")
     _check_ipam_driver(ipam.driver)
-    ipam = msgspec.structs.replace(ipam, driver=ipam.driver or "default", config=config)
+    ipam = msgspec.structs.replace(ipam, driver=ipam.driver or "default", config=ipam.config or [])
     return msgspec.structs.replace(asked, driver=driver, options=given, ipam=ipam)
 
 
 def _families(asked: CreateRequest, given: dict[str, str]) -> tuple[bool, bool]:
-    """Return whether the network has IPv4 and IPv6; the options that say so are taken out of the given ones."""
+    """Return whether the network has IPv4 and IPv6."""
     wanted = []
     for name, field, default in (
         (options.ENABLE_IPV4, asked.enable_ipv4, True),
         (options.ENABLE_IPV6, asked.enable_ipv6, False),
     ):
         told = options.pseudo(given, name)
-        given.pop(name, None)
         chosen = field if field is not None else told
         wanted.append(default if chosen is None else chosen)
     return wanted[0], wanted[1]
@@ -104,7 +103,7 @@ def _range_problems(text: str, subnet: Any) -> Iterator[str]:
             yield f"invalid ip-range {text}: CIDR block is bigger than its parent subnet {subnet}"
         if str(part) != text:
             yield f"invalid ip-range {text}: it should be {part}"
-        if part.network_address not in subnet:
+        if not part.overlaps(subnet):
             yield f"invalid ip-range {text}: parent subnet {subnet} doesn't contain ip-range"
 
 
@@ -127,8 +126,9 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
         return None
 
 
-def _is_ipv6(subnet: str) -> bool:
-    return ":" in subnet
+def is_ipv6(pool: IPAMConfig) -> bool:
+    """Tell whether a subnet is of the family that no network has yet: it is kept, and means nothing."""
+    return ":" in pool.subnet
 
 
 def _check_kind(asked: CreateRequest, driver: str) -> None:

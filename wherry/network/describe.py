@@ -85,7 +85,7 @@ def prunable(filters: Filters, now_ns: int) -> Callable[[Network], bool]:
     untils = filters.get("until", [])
     if len(untils) > 1:
         raise InvalidParameter("more than one until filter specified")
-    limit = parse_moment(untils[0], now_ns) if untils else None
+    limit = _moment(untils[0], now_ns) if untils else None
 
     def accepts(network: Network) -> bool:
         return (
@@ -95,6 +95,13 @@ def prunable(filters: Filters, now_ns: int) -> Callable[[Network], bool]:
         )
 
     return accepts
+
+
+def _moment(text: str, now_ns: int) -> int:
+    try:
+        return parse_moment(text, now_ns)
+    except InvalidParameter as error:
+        raise InvalidParameter(f'failed to parse value as time or duration: "{text}"') from error
 
 
 def _labels(network: Network) -> Mapping[str, str]:

@@ -13,11 +13,15 @@ import msgspec
 from wherry.base.errors import InvalidParameter, NotFound
 from wherry.base.ids import short
 from wherry.model.container import EndpointIPAMConfig, EndpointSettings
-from wherry.network.catalog import BRIDGE, PREDEFINED, Catalog
+from wherry.network.catalog import BRIDGE, HOST, NONE, PREDEFINED, Catalog
 from wherry.network.plan import Network
 from wherry.state.record import Endpoint, Record
 
 PREFIX = "eth"
+
+_SHARES = "container sharing network namespace with another container or host cannot be connected to any other network"
+_PRIVATE = "container cannot be connected to multiple networks with one of the networks in private (none) mode"
+_NOT_HOST = "cannot connect container to host network - container must be created in host network mode"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +35,15 @@ class Join:
 def resolve(rec: Record, known: Catalog) -> list[Join]:
     """Return what a container joins, in order: the network of its mode, then the others by name.
 
-    NotFound in Docker's words. A network that was joined before is found by its id; the default bridge may be absent.
+    NotFound and InvalidParameter in Docker's words. A network that was joined before is found by its id; the default
+    bridge may be absent.
     """
-    mode = rec.host_config.network_mode
-    wishes = rec.endpoints_wished or {mode: EndpointSettings()}
-    found = []
-    for name in sorted(wishes, key=lambda name: (name != mode, name)):
+    mode, found = rec.host_config.network_mode, []
+    for name, wish in sorted(rec.endpoints_wished.items()):
         network = _find(name, rec, known)
         if network is not None:
-            found.append(Join(network, wishes[name]))
+            check_mode(rec, network.name)
+            found.append(Join(network, wish))
     return sorted(found, key=lambda join: (not is_main(join.network, mode), join.network.name))
 
 
@@ -51,6 +55,18 @@ def _find(name: str, rec: Record, known: Catalog) -> Network | None:
         return network  # --bridge none: such a container runs without a network
     ident = rec.network_ids.get(name, "")
     return known.find(ident or name)
+
+
+def check_mode(rec: Record, name: str) -> None:
+    """Refuse a network that a container cannot join, for its mode or for what else it joins: InvalidParameter."""
+    mode = rec.host_config.network_mode
+    if (mode == HOST and name != HOST) or mode.startswith("container:"):
+        raise InvalidParameter(_SHARES)
+    if name == HOST and mode != HOST:
+        raise InvalidParameter(_NOT_HOST)
+    others = rec.endpoints_wished.keys() - {name}
+    if others and (name == NONE or NONE in others):
+        raise InvalidParameter(_PRIVATE)
 
 
 def is_main(network: Network, mode: str) -> bool:
@@ -70,7 +86,7 @@ def facts(rec: Record, joins: Iterable[Join]) -> dict[str, Any]:
     }
     changes: dict[str, Any] = {
         "network_ids": {join.network.name: join.network.ident for join in chosen},
-        "endpoints_wished": wishes or rec.endpoints_wished,
+        "endpoints_wished": wishes or rec.endpoints_wished,  # --bridge none: nothing is joined
     }
     for join in chosen:
         if is_main(join.network, mode) and mode != join.network.name:
@@ -84,6 +100,23 @@ def dns_names(rec: Record, network: Network, wish: EndpointSettings) -> tuple[st
         return ()
     names = (rec.name, *(wish.aliases or ()), short(rec.id), rec.config.hostname)
     return tuple(dict.fromkeys(name for name in names if name))
+
+
+def renamed(rec: Record, name: str) -> dict[str, Any]:
+    """Return what a record keeps of its names in networks once it has another one."""
+
+    def names(known: Iterable[str]) -> list[str]:
+        return list(dict.fromkeys((name, *(each for each in known if each != rec.name))))
+
+    wishes = {
+        network: msgspec.structs.replace(wish, dns_names=names(wish.dns_names)) if wish.dns_names else wish
+        for network, wish in rec.endpoints_wished.items()
+    }
+    endpoints = tuple(
+        msgspec.structs.replace(each, dns_names=tuple(names(each.dns_names))) if each.dns_names else each
+        for each in rec.endpoints
+    )
+    return {"endpoints_wished": wishes, "endpoints": endpoints}
 
 
 def gateway_of(endpoints: Iterable[Endpoint]) -> Endpoint | None:

@@ -105,12 +105,13 @@ class NetworkRegistry:
     async def _draft(self, asked: CreateRequest) -> NetworkRecord:
         """Return the record of a network to be made: its subnet, its gateway, its bridge."""
         ident, ipam = new_id(), asked.ipam or IPAM()
-        config = ipam.config or []
+        config = [pool for pool in ipam.config or () if not create.is_ipv6(pool)]
         create.check_pools(config, self._catalog)
         gateways = [create.choose_gateway(pool) for pool in config]
+        chosen = []
         if not config:
             gateways = [await offload(self._free_gateway)]
-            config = [IPAMConfig(subnet=str(gateways[0].network), gateway=str(gateways[0].ip))]
+            chosen = [IPAMConfig(subnet=str(gateways[0].network), gateway=str(gateways[0].ip))]
         wanted = options.read(asked.options or {})
         name = wanted.name or f"br-{short(ident)}"
         if len(gateways) > 1:
@@ -122,8 +123,8 @@ class NetworkRegistry:
             name=asked.name,
             created=time.time_ns(),
             driver=asked.driver,
-            ipam=msgspec.structs.replace(ipam, config=config),
-            configured=bool(ipam.config),
+            ipam=msgspec.structs.replace(ipam, config=[*(ipam.config or ()), *chosen]),
+            configured=bool(config),
             options=asked.options or {},
             labels=asked.labels or {},
             internal=asked.internal,

@@ -52,10 +52,10 @@ class Slot:
         finally:  # a write that was begun is done though its caller was cancelled
             self.rec = self._store.by_id(rec.id) or self.rec
 
-    async def rename(self, name: str) -> None:
-        """Give the container another name; Conflict in Docker's words when it is taken."""
+    async def rename(self, name: str, **changes: Any) -> None:
+        """Give the container another name, and what changes with it; Conflict in Docker's words when it is taken."""
         with self._store._naming(name, self.rec.id):
-            await self._put(msgspec.structs.replace(self.rec, name=name), durable=False)
+            await self._put(msgspec.structs.replace(self.rec, name=name, **changes), durable=False)
 
     async def forget(self) -> None:
         """Delete the record; its name is free again."""
