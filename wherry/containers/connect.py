@@ -13,10 +13,11 @@ from wherry.base.offload import offload
 from wherry.base.tasks import finish
 from wherry.containers.steps.endpoints import Endpoints
 from wherry.containers.steps.netns import Netns
+from wherry.containers.unsupported import refuse_unsupported
 from wherry.host.netlink import Netlink
-from wherry.model.container import EndpointSettings
+from wherry.model.container import CreateRequest, EndpointSettings, NetworkingConfig
 from wherry.network.catalog import HOST
-from wherry.network.endpoints import Join, check_mode, check_wish, dns_names, gateway_of, gather_ports
+from wherry.network.endpoints import Join, check_mode, check_wish, gateway_of, gather_ports, named
 from wherry.network.plan import Network
 from wherry.network.service import Networking
 from wherry.state.record import Endpoint, Phase, Record
@@ -36,7 +37,11 @@ class Connect:
         self._netns = netns
 
     async def connect(self, ref: str, container: str, wish: EndpointSettings) -> None:
-        """Join a network; Forbidden, InvalidParameter, NotFound and System in Docker's words."""
+        """Join a network; Forbidden, InvalidParameter, NotFound and System in Docker's words.
+
+        Unimplemented for what no endpoint has yet.
+        """
+        refuse_unsupported(CreateRequest(networking_config=NetworkingConfig(endpoints_config={ref: wish})))
         async with self._store.exclusive(self._store.get(container).id) as slot:
             _check_going(slot.rec)
             network = self._networking.known(ref)
@@ -69,7 +74,7 @@ class Connect:
             return
         check_wish(name, network, wish)
         if network is not None:
-            wish = _named(slot.rec, network, wish)
+            wish = named(slot.rec, network, wish)
         await slot.save(endpoints_wished={**slot.rec.endpoints_wished, name: wish})
 
     async def _forget(self, slot: Slot, name: str) -> None:
@@ -88,14 +93,14 @@ class Connect:
         with self._networking.reserved(before, [Join(network, wish)]) as (made,):
             await slot.save(
                 endpoints=(*before.endpoints, msgspec.structs.replace(made, gateway="")),
-                endpoints_wished={**before.endpoints_wished, network.name: _named(before, network, wish)},
+                endpoints_wished={**before.endpoints_wished, network.name: named(before, network, wish)},
                 network_ids={**before.network_ids, network.name: network.ident},
             )
         try:
             async with self._inside(before) as ns:
                 await self._bring_about(slot, made, ns)
-        except BaseException:
-            await finish(self._take_back(slot, before, made))
+        except BaseException as error:
+            await finish(self._take_back(slot, before, made.endpoint_id, error))
             raise
 
     async def _bring_about(self, slot: Slot, made: Endpoint, ns: Netlink) -> None:
@@ -108,15 +113,16 @@ class Connect:
             await self._endpoints.publish(slot)
         await offload(self._networking.switch, connected.endpoints, slot.rec.endpoints, ns)
 
-    async def _take_back(self, slot: Slot, before: Record, made: Endpoint) -> None:
+    async def _take_back(self, slot: Slot, before: Record, ident: str, error: BaseException) -> None:
         """Undo a join; what cannot be undone stays in the record, for its release."""
-        after = slot.rec.endpoints
-        made = next(endpoint for endpoint in after if endpoint.endpoint_id == made.endpoint_id)
-        with contextlib.suppress(EngineError):
-            async with self._inside(before) as ns:
-                await offload(self._networking.switch, after, before.endpoints, ns)
-        await self._endpoints.disconnect(slot.rec, made)
-        await offload(self._endpoints.forget_name, slot.rec, made)
+        await self._lead_back(slot, before.endpoints, error)
+        made = next(endpoint for endpoint in slot.rec.endpoints if endpoint.endpoint_id == ident)
+        try:
+            await self._endpoints.disconnect(slot.rec, made)
+            await offload(self._endpoints.forget_name, slot.rec, made)
+        except EngineError as failure:
+            error.add_note(f"could not leave network {made.network} again: {failure}")
+            return
         await slot.save(
             endpoints=before.endpoints, endpoints_wished=before.endpoints_wished, network_ids=before.network_ids
         )
@@ -142,13 +148,21 @@ class Connect:
         before = slot.rec.endpoints
         blind = tuple(msgspec.structs.replace(each, gateway="") if each is gone else each for each in before)
         await slot.save(endpoints=gather_ports(blind))
-        async with self._inside(slot.rec) as ns:
-            try:
+        try:
+            async with self._inside(slot.rec) as ns:
                 await offload(self._networking.switch, before, slot.rec.endpoints, ns)
-            except BaseException:
-                await finish(offload(self._networking.switch, slot.rec.endpoints, before, ns))
-                await finish(slot.save(endpoints=before))
-                raise
+        except BaseException as error:
+            await finish(self._lead_back(slot, before, error))
+            await finish(slot.save(endpoints=before))
+            raise
+
+    async def _lead_back(self, slot: Slot, before: tuple[Endpoint, ...], error: BaseException) -> None:
+        """Let the endpoints of before lead out again; what fails is noted on the error that the client gets."""
+        try:
+            async with self._inside(slot.rec) as ns:
+                await offload(self._networking.switch, slot.rec.endpoints, before, ns)
+        except EngineError as failure:
+            error.add_note(f"could not lead container {slot.rec.id} out as before: {failure}")
 
     @contextlib.asynccontextmanager
     async def _inside(self, rec: Record) -> AsyncIterator[Netlink]:
@@ -162,10 +176,6 @@ class Connect:
 def _check_going(rec: Record) -> None:
     if rec.phase in (Phase.REMOVING, Phase.DEAD):
         raise System(f"Container {rec.id} is marked for removal and cannot be connected or disconnected to the network")
-
-
-def _named(rec: Record, network: Network, wish: EndpointSettings) -> EndpointSettings:
-    return msgspec.structs.replace(wish, dns_names=list(dns_names(rec, network, wish)) or None)
 
 
 def _without(rec: Record, name: str) -> dict[str, object]:

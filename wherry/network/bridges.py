@@ -28,12 +28,13 @@ class Bridges:
         """The alias of every link of this engine."""
         self._firewall: apply.Firewall | None = None
 
-    def default(self, live: Iterable[Endpoint], kernel: Netlink) -> Bridge:
-        """Return the default bridge; Forbidden, InvalidParameter and System when it cannot be used."""
+    def default(self, live: Iterable[Endpoint], others: Iterable[Network], kernel: Netlink) -> Bridge:
+        """Return the default bridge beside other networks; Forbidden, InvalidParameter, System if it is of no use."""
+        taken = [other.pool.subnet for other in others if other.pool is not None]
         config, name = self._config, self._config.bridge or DOCKER0
         return Bridge(
             name=name,
-            gateway=choose_address(name, config.bip, self.mark, list(live), kernel),
+            gateway=choose_address(name, config.bip, self.mark, list(live), kernel, taken),
             mtu=config.mtu or MTU,
             masquerade=config.ip_masq and config.iptables,
             mark=self.mark,

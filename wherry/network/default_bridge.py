@@ -22,8 +22,12 @@ RESOLV = "/etc/resolv.conf"
 log = logging.getLogger("wherry.network")
 
 
-def choose_address(name: str, bip: str, mark: str, live: Sequence[Endpoint], kernel: Netlink) -> IPv4Interface:
+def choose_address(
+    name: str, bip: str, mark: str, live: Sequence[Endpoint], kernel: Netlink, taken: Iterable[IPv4Network] = ()
+) -> IPv4Interface:
     """Return the address that a bridge keeps or gets; `live` are the endpoints of containers that run or start.
+
+    `taken` are the subnets of other networks, whose bridges may not be there yet.
 
     Where containers live docker0 keeps its address, else it gets the one of --bip, else any bridge keeps the one it
     has or gets the lowest that is free. Forbidden, InvalidParameter and System when the bridge cannot be used.
@@ -44,7 +48,7 @@ def choose_address(name: str, bip: str, mark: str, live: Sequence[Endpoint], ker
         if told and kept and told[0] != kept[0]:
             log.warning("containers live in %s: --bip takes effect at a start without any", kept[0].network)
         present = [*kept, *told, *present]
-    return present[0] if present else ipam.first_address(ipam.free_subnet(reserved(kernel)))
+    return present[0] if present else ipam.first_address(ipam.free_subnet([*taken, *reserved(kernel)]))
 
 
 def check_name(name: str) -> str:

@@ -78,12 +78,7 @@ def facts(rec: Record, joins: Iterable[Join]) -> dict[str, Any]:
     """Return what a record keeps of the networks that it joins: by name, with their ids and its own names there."""
     chosen = list(joins)
     mode = rec.host_config.network_mode
-    wishes = {
-        join.network.name: msgspec.structs.replace(
-            join.wish, dns_names=list(dns_names(rec, join.network, join.wish)) or None
-        )
-        for join in chosen
-    }
+    wishes = {join.network.name: named(rec, join.network, join.wish) for join in chosen}
     changes: dict[str, Any] = {
         "network_ids": {join.network.name: join.network.ident for join in chosen},
         "endpoints_wished": wishes or rec.endpoints_wished,  # --bridge none: nothing is joined
@@ -92,6 +87,19 @@ def facts(rec: Record, joins: Iterable[Join]) -> dict[str, Any]:
         if is_main(join.network, mode) and mode != join.network.name:
             changes["host_config"] = msgspec.structs.replace(rec.host_config, network_mode=join.network.ident)
     return changes
+
+
+def named(rec: Record, network: Network, wish: EndpointSettings) -> EndpointSettings:
+    """Return a wish with the names that the container has in the network, without results that a client sent along."""
+    return EndpointSettings(
+        ipam_config=wish.ipam_config,
+        links=wish.links,
+        aliases=wish.aliases,
+        mac_address=wish.mac_address,
+        driver_opts=wish.driver_opts,
+        gw_priority=wish.gw_priority,
+        dns_names=list(dns_names(rec, network, wish)) or None,
+    )
 
 
 def dns_names(rec: Record, network: Network, wish: EndpointSettings) -> tuple[str, ...]:

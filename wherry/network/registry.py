@@ -61,12 +61,12 @@ class NetworkRegistry:
         self._pruning = False
 
     async def boot(self) -> None:
-        """Bring the kernel to what the records say; what was cut is taken away. EngineError with a remedy."""
+        """Bring the kernel to what the records say; what was cut is taken away. Kinds as `Networking.boot`."""
         await offload(self._networking.boot, self._table.all())
         for rec in self._table.all():
             if not rec.settled:
                 log.warning("network %s was cut while it was made or removed: it is taken away", rec.name)
-                await self._give_back(rec)
+                await self._finish(rec)
 
     def list(self, filters: Filters) -> Items:
         """Describe the networks that the filters accept, without their containers."""
@@ -138,6 +138,12 @@ class NetworkRegistry:
         known = [network.bridge.gateway.network for network in self._catalog.all() if network.bridge is not None]
         with translate("choose a subnet"), Netlink.open() as kernel:
             return first_address(free_subnet([*known, *reserved(kernel)]))
+
+    async def _finish(self, rec: NetworkRecord) -> None:
+        try:
+            await self._give_back(rec)
+        except EngineError as error:
+            log.error("network %s cannot be taken away, it is tried at the next boot: %s", rec.name, error)
 
     async def _undo(self, rec: NetworkRecord, error: BaseException) -> None:
         try:

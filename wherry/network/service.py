@@ -57,7 +57,7 @@ class Networking:
             if self._config.bridge == NO_BRIDGE:
                 drop_docker0(self._bridges.mark, kernel)
             else:
-                self._boot_default(live, kernel)
+                self._boot_default(live, networks, kernel)
         for network in networks:
             if network.record is not None and network.record.settled:
                 self._boot_stored(network)
@@ -65,10 +65,10 @@ class Networking:
             kept = [network.bridge.name for network in networks if network.bridge is not None]
             self._bridges.sweep({*kept, self._config.bridge or DOCKER0}, kernel)
 
-    def _boot_default(self, live: Iterable[Endpoint], kernel: Netlink) -> None:
+    def _boot_default(self, live: Iterable[Endpoint], others: Iterable[Network], kernel: Netlink) -> None:
         before = self.catalog.predefined(BRIDGE, bridge.DRIVER.name)
         here = [endpoint for endpoint in live if endpoint.network_id == before.ident]
-        made = self._bridges.default(here, kernel)
+        made = self._bridges.default(here, others, kernel)
         network = self.catalog.predefined(BRIDGE, bridge.DRIVER.name, made)
         self._bridges.set_up(network, here, kernel)
         self.catalog.add(network)
