@@ -138,8 +138,13 @@ class Connect:
         if gateway_of(before.endpoints) is gone and gateway_of(stays) is not None:
             await self._lead_elsewhere(slot, gone)
         gone = next(endpoint for endpoint in slot.rec.endpoints if endpoint.endpoint_id == gone.endpoint_id)
-        await self._endpoints.disconnect(slot.rec, gone)
-        await offload(self._endpoints.forget_name, slot.rec, gone)
+        try:
+            await self._endpoints.disconnect(slot.rec, gone)
+            await offload(self._endpoints.forget_name, slot.rec, gone)
+        except BaseException as error:
+            await finish(self._lead_back(slot, before.endpoints, error))
+            await finish(slot.save(endpoints=before.endpoints))
+            raise
         left = tuple(endpoint for endpoint in slot.rec.endpoints if endpoint is not gone)
         await slot.save(endpoints=left, **_without(slot.rec, network.name))
 
