@@ -5,11 +5,19 @@ from typing import Any
 
 import pytest
 
-from wherry.base.errors import InvalidParameter
+from wherry.base.errors import InvalidParameter, Unimplemented
 from wherry.containers.defaults import Defaults, Kernel
 from wherry.containers.limits import check_limits, parse_cpu_list
 from wherry.containers.validate import check_combinations, validate
-from wherry.model.container import ContainerConfig, HealthConfig, HostConfig, PortBinding, RestartPolicy
+from wherry.model.container import (
+    ContainerConfig,
+    HealthConfig,
+    HostConfig,
+    PortBinding,
+    RestartPolicy,
+    ThrottleDevice,
+    WeightDevice,
+)
 
 GIB = 1 << 30
 FULL = Kernel(
@@ -234,6 +242,37 @@ def test_what_the_kernel_lacks_is_discarded_with_a_warning(
     host, said = check_limits(HostConfig(**fields), BARE)
     assert {name: getattr(host, name) for name in stored} == stored
     assert said == warnings
+
+
+def test_limits_of_block_io_that_the_kernel_lacks_are_emptied_one_by_one() -> None:
+    rate = [ThrottleDevice(path="/dev/sda", rate=1)]
+    wanted = {
+        "blkio_weight": 5,
+        "blkio_weight_device": [WeightDevice(path="/dev/sda")],
+        **{f"blkio_device_{way}_{unit}": rate for unit in ("bps", "iops") for way in ("read", "write")},
+    }
+    host, said = check_limits(HostConfig(**wanted), BARE)
+    assert {name: getattr(host, name) for name in wanted} == dict.fromkeys(wanted, []) | {"blkio_weight": 0}
+    assert [text.partition("mounted. ")[2] for text in said] == [
+        "Weight discarded.",
+        "Weight-device discarded.",
+        "Block I/O BPS read limit discarded.",
+        "Block I/O BPS write limit discarded.",
+        "Block I/O IOPS read limit discarded.",
+        "Block I/O IOPS write limit discarded.",
+    ]
+
+
+@pytest.mark.parametrize("weight", [9, 1001])
+def test_a_weight_has_a_range_where_the_kernel_has_weights(weight: int) -> None:
+    with pytest.raises(InvalidParameter, match="Range of blkio weight is from 10 to 1000"):
+        check_limits(HostConfig(blkio_weight=weight), Kernel(blkio=frozenset({"blkio_weight"})))
+
+
+def test_a_quota_of_the_root_filesystem_is_refused_as_overlay2_does_it() -> None:
+    assert refusal(HostConfig(storage_opt={"a": "b"})) == "unknown option a"
+    with pytest.raises(Unimplemented, match="--storage-opt is supported only for overlay over xfs"):
+        validate(HostConfig(storage_opt={"size": "1G"}), None, Defaults())
 
 
 @pytest.mark.parametrize("limit", [-1, 0, None])

@@ -2,16 +2,20 @@ from typing import Any
 
 import pytest
 
-from tests.unit.spec_facts import engine
+from tests.unit.spec_facts import engine, facts
 from wherry.base.errors import InvalidParameter
-from wherry.model.container import HostConfig
-from wherry.spec.cgroups import build_resources, cgroups_path
-from wherry.spec.devices import DEFAULT_RULES, parse_rule
+from wherry.model.container import HostConfig, ThrottleDevice, WeightDevice
+from wherry.spec.cgroups import build_limits, cgroups_path
+from wherry.spec.devices import DEFAULT_RULES, build_devices, build_rules, parse_rule
+from wherry.spec.facts import Device, UserIds
+
+DISKS = {"/dev/vda": (254, 0)}
+FUSE = Device(path="/dev/fuse", kind="c", major=10, minor=229, mode=0o600, access="r")
 
 
 def group(name: str, version: int = 1, realtime: bool = False, **wanted: Any) -> Any:
-    facts = engine(cgroup_version=version, cpu_realtime=realtime)
-    return build_resources(HostConfig(**wanted), (), facts).get(name)
+    known = engine(cgroup_version=version, cpu_realtime=realtime)
+    return build_limits(HostConfig(**wanted), DISKS, known).get(name)
 
 
 @pytest.mark.parametrize(
@@ -61,6 +65,23 @@ def test_block_weight() -> None:
     assert group("blockIO", blkio_weight=500) == {"weight": 500}
 
 
+def test_limits_of_disks() -> None:
+    rate = [ThrottleDevice(path="/dev/vda", rate=7)]
+    limits = group(
+        "blockIO",
+        blkio_weight_device=[WeightDevice(path="/dev/vda", weight=20)],
+        blkio_device_read_bps=rate,
+        blkio_device_write_bps=rate,
+        blkio_device_read_iops=rate,
+        blkio_device_write_iops=rate,
+    )
+    names = ("ReadBpsDevice", "WriteBpsDevice", "ReadIOPSDevice", "WriteIOPSDevice")
+    assert limits == {
+        "weightDevice": [{"major": 254, "minor": 0, "weight": 20}],
+        **{f"throttle{name}": [{"major": 254, "minor": 0, "rate": 7}] for name in names},
+    }
+
+
 @pytest.mark.parametrize(
     ("parent", "daemon", "driver", "path"),
     [
@@ -73,13 +94,34 @@ def test_block_weight() -> None:
     ],
 )
 def test_path(parent: str, daemon: str, driver: str, path: str) -> None:
-    facts = engine(cgroup_parent=daemon, cgroup_driver=driver)
-    assert cgroups_path("x", HostConfig(cgroup_parent=parent), facts) == path
+    known = engine(cgroup_parent=daemon, cgroup_driver=driver)
+    assert cgroups_path("x", HostConfig(cgroup_parent=parent), known) == path
 
 
 def test_device_rules_begin_with_a_denial_and_privileged_ends_with_a_grant() -> None:
-    assert group("devices")[0] == {"allow": False, "access": "rwm"}
-    assert group("devices", privileged=True) == [*DEFAULT_RULES, {"allow": True, "access": "rwm"}]
+    assert build_rules(HostConfig(), facts())[0] == {"allow": False, "access": "rwm"}
+    everything = [*DEFAULT_RULES, {"allow": True, "access": "rwm"}]
+    known = facts(devices=(FUSE,))
+    assert build_rules(HostConfig(privileged=True, device_cgroup_rules=["bad"]), known) == everything
+
+
+def test_device_rules_follow_what_was_asked_for_and_cdi_comes_last() -> None:
+    null = Device(path="/dev/null0", kind="c", major=1, minor=3, mode=None)
+    pipe = Device(path="/pipe", kind="p", major=0, minor=0, mode=None)
+    known = facts(devices=(FUSE,), cdi_devices=(null, pipe))
+    rules = build_rules(HostConfig(device_cgroup_rules=["b 7:* rw"]), known)
+    assert rules[: len(DEFAULT_RULES)] == list(DEFAULT_RULES)
+    assert [(rule["type"], rule["major"], rule["minor"], rule["access"]) for rule in rules[len(DEFAULT_RULES) :]] == [
+        ("c", 10, 229, "r"),
+        ("b", 7, -1, "rw"),
+        ("c", 1, 3, "rwm"),
+    ]
+
+
+def test_a_device_of_cdi_replaces_one_on_its_path_and_belongs_to_the_user() -> None:
+    own = Device(path="/dev/fuse", kind="c", major=1, minor=3, mode=None, uid=None, gid=None)
+    known = facts(devices=(FUSE,), cdi_devices=(own,), user=UserIds(33, 34))
+    assert build_devices(known) == [{"path": "/dev/fuse", "type": "c", "major": 1, "minor": 3, "uid": 33, "gid": 34}]
 
 
 @pytest.mark.parametrize(

@@ -125,20 +125,25 @@ def check_request(request: CreateRequest, version: Version, defaults: Defaults, 
         raise InvalidParameter("config cannot be empty in order to create a container")
     host = request.host_config or HostConfig()
     check_combinations(config, host, defaults.kernel)
-    host, warnings = validate(_settle(host), config, defaults)
+    host, warnings = validate(_settle(host, config.network_disabled), config, defaults)
     refuse_unsupported(request)
     networking = request.networking_config or NetworkingConfig()
     wishes, late = settle_wishes(config.mac_address, host.network_mode, networking, version, find)
     late += driver_warnings(host, version)
-    return Checked(config, host, wishes, version, tuple(warnings), tuple(late))
+    return Checked(config, host, {} if config.network_disabled else wishes, version, tuple(warnings), tuple(late))
 
 
-def _settle(host: HostConfig) -> HostConfig:
-    """Return the HostConfig with the words that mean a default written out."""
+def _settle(host: HostConfig, network_disabled: bool) -> HostConfig:
+    """Return the HostConfig with the words that mean a default written out.
+
+    Without a network there is nothing to share: NetworkDisabled wins over a mode that would share one.
+    """
     policy = host.restart_policy
+    shares = host.network_mode == "host" or host.network_mode.startswith("container:")
+    mode = "none" if network_disabled and shares else host.network_mode
     return msgspec.structs.replace(
         host,
-        network_mode="bridge" if host.network_mode in ("", "default") else host.network_mode,
+        network_mode="bridge" if mode in ("", "default") else mode,
         port_bindings=with_protocols(host.port_bindings),
         restart_policy=RestartPolicy(name=policy.name or "no", maximum_retry_count=policy.maximum_retry_count),
     )

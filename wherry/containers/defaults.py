@@ -12,6 +12,7 @@ import msgspec
 
 from wherry.base.errors import InvalidParameter
 from wherry.base.signals import parse_signal
+from wherry.host.cgroups import Cgroups
 from wherry.host.facts import HostFacts
 from wherry.model.container import ContainerConfig, HealthConfig, HostConfig, LogConfig
 from wherry.model.image import Platform
@@ -45,6 +46,8 @@ class Kernel:
     cpu_cfs: bool = True
     cpu_realtime: bool = False
     cpuset: bool = True
+    blkio: frozenset[str] = frozenset()
+    """Of the limits of block I/O those that can be set, by their fields in HostConfig."""
     cgroup_namespaces: bool = True
     capabilities: frozenset[str] = frozenset()
     """Capabilities that the engine can hand on, `CAP_CHOWN` and so on."""
@@ -68,10 +71,23 @@ class Kernel:
             cpu_cfs=cgroups.cpu_period and cgroups.cpu_quota,
             cpu_realtime=cgroups.cpu_realtime,
             cpuset=cgroups.cpuset,
+            blkio=_blkio(cgroups),
             cgroup_namespaces=host.cgroup_namespaces,
             capabilities=frozenset(capabilities),
             ipv4_forwarding=forwarding,
         )
+
+
+def _blkio(cgroups: Cgroups) -> frozenset[str]:
+    offered = {
+        "blkio_weight": cgroups.blkio_weight,
+        "blkio_weight_device": cgroups.blkio_weight_device,
+        "blkio_device_read_bps": cgroups.blkio_read_bps,
+        "blkio_device_write_bps": cgroups.blkio_write_bps,
+        "blkio_device_read_iops": cgroups.blkio_read_iops,
+        "blkio_device_write_iops": cgroups.blkio_write_iops,
+    }
+    return frozenset(name for name, there in offered.items() if there)
 
 
 @dataclass(frozen=True, slots=True)

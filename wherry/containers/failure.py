@@ -3,6 +3,9 @@
 The docker CLI reads the texts, so they stay; only what the runtime said may mean 126 or 127.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from wherry.base.errors import EngineError, InvalidParameter, System
 
 UNKNOWN = 128
@@ -44,6 +47,15 @@ def at_runtime(text: str) -> EngineError:
         if any(needle in lowered for needle in needles):
             return RuntimeRefused(text + suffix, code)
     return System(text)
+
+
+@contextmanager
+def at_spec() -> Iterator[None]:
+    """Turn what cannot be written into a spec into System: Docker answers 500, also where the request is to blame."""
+    try:
+        yield
+    except InvalidParameter as error:
+        raise System(str(error)) from error
 
 
 def exit_code(error: BaseException) -> int:

@@ -19,7 +19,7 @@ MAX_CPU = 8192
 def check_limits(host: HostConfig, kernel: Kernel) -> tuple[HostConfig, list[str]]:
     """Return what of the limits holds here and the warnings; InvalidParameter in Docker's words."""
     warnings: list[str] = []
-    for check in (_memory, _swappiness, _reservation, _oom_killer, _pids, _cpu, _cpuset):
+    for check in (_memory, _swappiness, _reservation, _oom_killer, _pids, _cpu, _cpuset, _blkio):
         changes, said = check(host, kernel)
         host = msgspec.structs.replace(host, **changes)
         warnings += said
@@ -133,6 +133,24 @@ def _cpuset(host: HostConfig, kernel: Kernel) -> Finding:
     _check_available("CPUs", "cpus", host.cpuset_cpus, kernel.cpuset_cpus)
     _check_available("memory nodes", "mems", host.cpuset_mems, kernel.cpuset_mems)
     return {}, []
+
+
+_BLKIO = {
+    "blkio_weight": ("Block I/O weight", "Weight discarded."),
+    "blkio_weight_device": ("Block I/O weight_device", "Weight-device discarded."),
+    "blkio_device_read_bps": ("BPS Block I/O read limit", "Block I/O BPS read limit discarded."),
+    "blkio_device_write_bps": ("BPS Block I/O write limit", "Block I/O BPS write limit discarded."),
+    "blkio_device_read_iops": ("IOPS Block read limit", "Block I/O IOPS read limit discarded."),
+    "blkio_device_write_iops": ("IOPS Block write limit", "Block I/O IOPS write limit discarded."),
+}
+
+
+def _blkio(host: HostConfig, kernel: Kernel) -> Finding:
+    lost = [name for name in _BLKIO if getattr(host, name) and name not in kernel.blkio]
+    changes: dict[str, Any] = {name: 0 if name == "blkio_weight" else [] for name in lost}
+    if host.blkio_weight and "blkio_weight" not in lost and not 10 <= host.blkio_weight <= 1000:
+        raise InvalidParameter("Range of blkio weight is from 10 to 1000")
+    return changes, [_missing(*_BLKIO[name]) for name in lost]
 
 
 def _check_available(words: str, name: str, asked: str, available: str) -> None:

@@ -13,7 +13,7 @@ from wherry.base.ids import new_id
 from wherry.base.tasks import finish
 from wherry.containers.defaults import Defaults
 from wherry.containers.exits import Exits
-from wherry.containers.failure import exit_code
+from wherry.containers.failure import at_spec, exit_code
 from wherry.containers.hub import Hub
 from wherry.containers.layout import Layout
 from wherry.containers.monitors import Monitors
@@ -109,7 +109,9 @@ class Start:
         volumes = await step.do(s.volumes, root)  # bind sources, volumes filled
         files = await step.do(s.netfiles)  # hosts, hostname, resolv.conf
         await step.do(s.endpoints, await netns)  # addresses, links, rules
-        spec = build_spec(slot.rec, s.facts(slot.rec, root, volumes, files))  # pure, hence not a step
+        known = await s.facts(slot.rec, root, volumes, files)
+        with at_spec():
+            spec = build_spec(slot.rec, known)  # pure, hence not a step
         began = time.time_ns()
         pid = await step.do(s.task, spec, await stdio)  # created, not yet running
         await step.do(s.run, pid)  # the user's process lives from here

@@ -10,8 +10,6 @@ from typing import Any
 from wherry.base.errors import Unimplemented
 from wherry.model.container import (
     CreateRequest,
-    DeviceMapping,
-    DeviceRequest,
     EndpointIPAMConfig,
     EndpointSettings,
     HostConfig,
@@ -19,9 +17,7 @@ from wherry.model.container import (
     Mount,
     NetworkingConfig,
     PortBinding,
-    ThrottleDevice,
     VolumeOptions,
-    WeightDevice,
 )
 from wherry.spec.security import SecurityOptions, parse_security_options
 
@@ -146,8 +142,6 @@ def _mount_type(kind: str) -> Lack:
     )
 
 
-_RATE = [ThrottleDevice(path="/dev/sda", rate=1)]
-
 LACKS: tuple[Lack, ...] = (
     _when("PortBindings", "--publish of sctp", _publishes_sctp, port_bindings={"80/sctp": []}),
     _when(
@@ -181,26 +175,10 @@ LACKS: tuple[Lack, ...] = (
         _has_link_local,
         EndpointSettings(ipam_config=EndpointIPAMConfig(link_local_ips=["169.254.1.1"])),
     ),
-    Lack(
-        "Config.NetworkDisabled",
-        "use --network none",
-        lambda request: request.network_disabled,
-        CreateRequest(network_disabled=True),
-    ),
     _when("PidMode", "--pid container:", lambda request: _joins(_host(request).pid_mode), pid_mode="container:db"),
     _when("IpcMode", "--ipc container:", lambda request: _joins(_host(request).ipc_mode), ipc_mode="container:db"),
     _when("UsernsMode", "--userns", _wants_user_namespace, userns_mode="private"),
     _field("Cgroup", "no flag", cgroup="container:db"),
-    _field("Devices", "--device", devices=[DeviceMapping(path_on_host="/dev/fuse")]),
-    _field("DeviceRequests", "--gpus", device_requests=[DeviceRequest(count=-1, capabilities=[["gpu"]])]),
-    _field("DeviceCgroupRules", "--device-cgroup-rule", device_cgroup_rules=["c 10:229 rwm"]),
-    _field("BlkioWeight", "--blkio-weight", blkio_weight=500),
-    _field("BlkioWeightDevice", "--blkio-weight-device", blkio_weight_device=[WeightDevice(path="/dev/sda")]),
-    _field("BlkioDeviceReadBps", "--device-read-bps", blkio_device_read_bps=_RATE),
-    _field("BlkioDeviceWriteBps", "--device-write-bps", blkio_device_write_bps=_RATE),
-    _field("BlkioDeviceReadIOps", "--device-read-iops", blkio_device_read_iops=_RATE),
-    _field("BlkioDeviceWriteIOps", "--device-write-iops", blkio_device_write_iops=_RATE),
-    _field("StorageOpt", "--storage-opt", storage_opt={"size": "1G"}),
     _when("LogConfig.Type", "--log-driver", _logs_elsewhere, log_config=LogConfig(type="journald")),
     _when("SecurityOpt", "--security-opt label=", _wants_label, security_opt=["label=type:svirt_t"]),
     _when("SecurityOpt", "--security-opt apparmor=", _wants_apparmor, security_opt=["apparmor=strict"]),

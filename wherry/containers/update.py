@@ -4,14 +4,14 @@ from typing import Any
 
 import msgspec
 
-from wherry.base.errors import Conflict, EngineError, InvalidParameter, System
+from wherry.base.errors import Conflict, EngineError, System
 from wherry.containers.defaults import Kernel
 from wherry.containers.limits import check_limits
 from wherry.containers.news import News
 from wherry.containers.validate import check_restart_policy
 from wherry.model.container import HostConfig
 from wherry.runtimes.shim import Shim
-from wherry.spec.cgroups import build_resources
+from wherry.spec.cgroups import build_limits
 from wherry.spec.facts import EngineFacts
 from wherry.state.record import Phase, Record
 from wherry.state.store import Store
@@ -28,7 +28,19 @@ FIELDS = (
     "memory_reservation",
     "cpu_realtime_period",
     "cpu_realtime_runtime",
+    "blkio_weight",
 )
+DISKS_LEFT = dict.fromkeys(
+    (
+        "blkio_weight_device",
+        "blkio_device_read_bps",
+        "blkio_device_write_bps",
+        "blkio_device_read_iops",
+        "blkio_device_write_iops",
+    )
+)
+"""Limits of single disks, which an update leaves as they are (api-containers.md 3.16)."""
+
 """What an update takes over unless it is zero or empty; `pids_limit` and the restart policy have rules of their own."""
 
 
@@ -67,8 +79,8 @@ class Update:
         return {"Warnings": warnings or None}
 
     async def _apply(self, ident: str, merged: HostConfig) -> None:
-        resources = build_resources(merged, (), self._engine)
-        del resources["devices"]  # an update leaves them as they are
+        limits = msgspec.structs.replace(merged, **DISKS_LEFT)
+        resources = build_limits(limits, {}, self._engine)
         await self._shim.update(ident, msgspec.json.encode(resources))
 
 
@@ -76,8 +88,6 @@ def check_wanted(wanted: HostConfig, kernel: Kernel) -> tuple[HostConfig, list[s
     """Return what is asked, as this kernel can have it, and warnings; InvalidParameter in Docker's words."""
     swap_alone = not wanted.memory and wanted.memory_swap > 0  # the limit that it goes with may be there already
     check_restart_policy(wanted.restart_policy)
-    if wanted.blkio_weight:
-        raise InvalidParameter("BlkioWeight is not supported by this engine yet")
     checked, warnings = check_limits(msgspec.structs.replace(wanted, memory_swap=0) if swap_alone else wanted, kernel)
     return (msgspec.structs.replace(checked, memory_swap=wanted.memory_swap) if swap_alone else checked), warnings
 

@@ -9,7 +9,7 @@ import re
 
 import msgspec
 
-from wherry.base.errors import InvalidParameter
+from wherry.base.errors import InvalidParameter, Unimplemented
 from wherry.base.signals import parse_signal
 from wherry.containers.defaults import PORT_MAX, Defaults, Kernel, is_port
 from wherry.containers.limits import check_limits
@@ -134,6 +134,16 @@ def _check_host_config(host: HostConfig, defaults: Defaults) -> None:
     if "" in (host.annotations or ()):
         raise InvalidParameter("invalid Annotations: the empty string is not permitted as an annotation key")
     parse_security_options(host.security_opt)
+    if host.storage_opt:
+        _refuse_storage_options(host.storage_opt)
+
+
+def _refuse_storage_options(options: dict[str, str]) -> None:
+    """No snapshot has a quota here; the texts are those of Docker's overlay2, which says so where it has none."""
+    for name in options:
+        if name.lower() != "size":
+            raise InvalidParameter(f"unknown option {name}")
+    raise Unimplemented("--storage-opt is supported only for overlay over xfs with 'pquota' mount option")
 
 
 def _check_extra_host(entry: str) -> None:

@@ -35,6 +35,12 @@ class Cgroups:
     cpu_realtime: bool = False
     cpuset: bool = False
     pids: bool = False
+    blkio_weight: bool = False
+    blkio_weight_device: bool = False
+    blkio_read_bps: bool = False
+    blkio_write_bps: bool = False
+    blkio_read_iops: bool = False
+    blkio_write_iops: bool = False
     cpuset_cpus: str = ""
     """CPUs that may be asked for, in the kernel's list format, and the memory nodes; empty where not known."""
     cpuset_mems: str = ""
@@ -91,7 +97,7 @@ def parse_mounts(mountinfo: str, root: str = ROOT) -> dict[str, Mount]:
 
 def _unified(root: str) -> Cgroups:
     controllers = frozenset(_words(f"{root}/cgroup.controllers"))
-    cpu = "cpu" in controllers
+    cpu, disks = "cpu" in controllers, "io" in controllers
     return Cgroups(
         Mode.V2,
         controllers,
@@ -102,6 +108,12 @@ def _unified(root: str) -> Cgroups:
         cpu_quota=cpu,
         cpuset="cpuset" in controllers,
         pids="pids" in controllers,
+        blkio_weight=disks,
+        blkio_weight_device=disks,
+        blkio_read_bps=disks,
+        blkio_write_bps=disks,
+        blkio_read_iops=disks,
+        blkio_write_iops=disks,
         cpuset_cpus=_text(f"{root}/cpuset.cpus.effective"),
         cpuset_mems=_text(f"{root}/cpuset.mems.effective"),
     )
@@ -137,6 +149,12 @@ def _legacy(hierarchies: list[Mount], mode: Mode) -> Cgroups:
         cpu_realtime=has("cpu", "cpu.rt_runtime_us"),
         cpuset=has("cpuset", "cpuset.cpus"),
         pids="pids" in where,
+        blkio_weight=has("blkio", "blkio.weight"),
+        blkio_weight_device=has("blkio", "blkio.weight_device"),
+        blkio_read_bps=has("blkio", "blkio.throttle.read_bps_device"),
+        blkio_write_bps=has("blkio", "blkio.throttle.write_bps_device"),
+        blkio_read_iops=has("blkio", "blkio.throttle.read_iops_device"),
+        blkio_write_iops=has("blkio", "blkio.throttle.write_iops_device"),
         cpuset_cpus=_text(f"{where['cpuset']}/cpuset.effective_cpus") if "cpuset" in where else "",
         cpuset_mems=_text(f"{where['cpuset']}/cpuset.effective_mems") if "cpuset" in where else "",
     )

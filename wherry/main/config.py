@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from wherry.base.errors import InvalidParameter
+from wherry.containers.cdi import SPEC_DIRS
 from wherry.images.hosts import check_insecure, check_mirror
 from wherry.main.options import IGNORED_KEYS, OPTIONS, REFUSED_KEYS, Kind
 
@@ -64,6 +65,8 @@ class Config:
     """Seconds that containers get at shutdown; negative means no limit."""
     live_restore: bool = False
     init: bool = False
+    cdi_spec_dirs: tuple[str, ...] = SPEC_DIRS
+    """Empty where an empty one was given: none is looked at."""
     registry_mirrors: tuple[str, ...] = ()
     """URLs with a slash at the end, asked for what is on Docker Hub before it."""
     insecure_registries: tuple[str, ...] = ()
@@ -177,6 +180,7 @@ def _settled(values: Mapping[str, Any]) -> Config:
         pidfile=os.path.abspath(config.pidfile) if config.pidfile else f"{exec_root}/wherryd.pid",
         containerd=config.containerd.removeprefix("unix://"),
         ip_masq=config.ip_masq and config.iptables,
+        cdi_spec_dirs=tuple(path for path in config.cdi_spec_dirs if path),
         registry_mirrors=tuple(check_mirror(text) for text in config.registry_mirrors),
         insecure_registries=tuple(check_insecure(text) for text in config.insecure_registries),
     )

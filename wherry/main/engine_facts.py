@@ -24,6 +24,7 @@ def gather(config: Config, host: HostFacts) -> EngineFacts:
         seccomp=host.seccomp,
         sysctls=frozenset(name for name in NETWORK_DEFAULTS if os.path.exists(_sysctl(name))),
         thermal_paths=_thermal_paths(),
+        cdi_dirs=config.cdi_spec_dirs,
         default_init=config.init,
         init_path=find_init(),
     )

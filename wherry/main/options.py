@@ -62,6 +62,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
     "Containers": (
         Option("log-driver", _T, "log-driver", "Default log driver: json-file or none"),
         Option("log-opt", _M, "log-opts", "Default option of the log driver, such as max-size=10m (repeatable)"),
+        Option("cdi-spec-dir", _L, "cdi-spec-dirs", "Directory of CDI device files (repeatable)"),
         Option("init", _S, "init", "Run an init in every container that does not say otherwise"),
         Option("live-restore", _S, "live-restore", "Leave containers running while the daemon is down"),
         Option("shutdown-timeout", _N, "shutdown-timeout", "Seconds that containers get to stop; -1: no limit"),
@@ -86,7 +87,7 @@ OPTIONS: tuple[Option, ...] = tuple(option for group in GROUPS.values() for opti
 
 _REFUSED = """
 add-runtime:runtimes allow-direct-routing authorization-plugin:authorization-plugins bip6 bridge-accept-fwmark
-cdi-spec-dir:cdi-spec-dirs cgroup-parent containerd-namespace containerd-plugins-namespace cpu-rt-period cpu-rt-runtime
+cgroup-parent containerd-namespace containerd-plugins-namespace cpu-rt-period cpu-rt-runtime
 cri-containerd default-address-pool:default-address-pools default-cgroupns-mode default-gateway default-gateway-v6
 default-ipc-mode default-network-opt:default-network-opts default-runtime default-shm-size default-stop-timeout
 default-ulimit:default-ulimits dns-opt:dns-opts dns-search exec-opt:exec-opts feature:features firewall-backend

@@ -188,7 +188,7 @@ class System:
             "InitBinary": "docker-init",
             "FirewallBackend": {"Driver": "nftables" if config.iptables else "none"},
             "GenericResources": None,
-            "CDISpecDirs": [],
+            "CDISpecDirs": list(config.cdi_spec_dirs),
             "HttpProxy": mask_credentials(_variable(environ, "HTTP_PROXY")),
             "HttpsProxy": mask_credentials(_variable(environ, "HTTPS_PROXY")),
             "NoProxy": _variable(environ, "NO_PROXY"),

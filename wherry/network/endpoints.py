@@ -38,7 +38,9 @@ def resolve(rec: Record, known: Catalog) -> list[Join]:
     NotFound and InvalidParameter in Docker's words. A network that was joined before is found by its id; the default
     bridge may be absent.
     """
-    mode, found = rec.host_config.network_mode, []
+    mode, found = rec.host_config.network_mode, list[Join]()
+    if rec.config.network_disabled:
+        return found
     for name, wish in sorted(rec.endpoints_wished.items()):
         network = _find(name, rec, known)
         if network is not None:

@@ -6,8 +6,9 @@ given; what each member means is in the runtime specification.
 
 from typing import Any
 
-from wherry.spec.cgroups import build_resources, cgroups_path
-from wherry.spec.devices import build_devices
+from wherry.spec.cdi import build_hooks
+from wherry.spec.cgroups import build_limits, cgroups_path
+from wherry.spec.devices import build_devices, build_rules
 from wherry.spec.facts import Facts
 from wherry.spec.mounts import build_mounts, masked_paths, readonly_paths, rootfs_propagation
 from wherry.spec.namespaces import HOST, build_namespaces, build_sysctls
@@ -38,19 +39,22 @@ def build_spec(rec: Record, facts: Facts) -> dict[str, Any]:
         spec["hostname"] = rec.config.hostname
     if rec.host_config.annotations:
         spec["annotations"] = rec.host_config.annotations
+    if hooks := build_hooks(facts.edits):
+        spec["hooks"] = hooks
     return spec
 
 
 def _linux(rec: Record, facts: Facts, security: SecurityOptions) -> dict[str, Any]:
     wanted, engine = rec.host_config, facts.engine
     masked, readonly = _hidden_paths(rec, facts)
-    linux = {
+    linux: dict[str, Any] = {
         "sysctl": build_sysctls(rec, facts),
-        "resources": build_resources(wanted, facts.devices, engine),
+        "resources": {"devices": build_rules(wanted, facts), **build_limits(wanted, facts.disks, engine)},
         "cgroupsPath": cgroups_path(rec.id, wanted, engine),
         "namespaces": build_namespaces(wanted, facts),
-        "devices": build_devices(facts.devices),
+        "devices": build_devices(facts),
         "seccomp": build_seccomp(security.seccomp, wanted.privileged, bounding(rec, engine), engine),
+        "intelRdt": facts.edits.intel_rdt,
         "rootfsPropagation": rootfs_propagation(facts.mounts),
         "maskedPaths": masked,
         "readonlyPaths": readonly,

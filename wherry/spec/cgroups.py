@@ -1,17 +1,19 @@
 """Where a container stands in the cgroup tree and what limits it there (start.md 5.3, 5.9)."""
 
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from wherry.model.container import HostConfig
-from wherry.spec.devices import build_rules
-from wherry.spec.facts import Device, EngineFacts
+from wherry.model.container import HostConfig, ThrottleDevice
+from wherry.spec.facts import EngineFacts
 
 CFS_PERIOD = 100_000
 """Microseconds; the period that NanoCpus is a share of."""
 NANO = 1_000_000_000
 SYSTEMD = "systemd"
+
+Disks = Mapping[str, tuple[int, int]]
+"""Major and minor of block devices by the path that a request calls them."""
 
 
 def cgroups_path(ident: str, host_config: HostConfig, engine: EngineFacts) -> str:
@@ -22,15 +24,37 @@ def cgroups_path(ident: str, host_config: HostConfig, engine: EngineFacts) -> st
     return posixpath.normpath(f"{parent or '/docker'}/{ident}")
 
 
-def build_resources(host_config: HostConfig, devices: Sequence[Device], engine: EngineFacts) -> dict[str, Any]:
-    """Return `linux.resources`; groups without a value are left out, and so is what version 2 does not have."""
+def build_limits(host_config: HostConfig, disks: Disks, engine: EngineFacts) -> dict[str, Any]:
+    """Return `linux.resources` but for devices; groups without a value are left out, as is what version 2 lacks."""
     groups = {
         "memory": _memory(host_config, engine),
         "cpu": _cpu(host_config, engine),
         "pids": _pids(host_config),
-        "blockIO": {"weight": host_config.blkio_weight} if host_config.blkio_weight else {},
+        "blockIO": _block_io(host_config, disks),
     }
-    return {"devices": build_rules(host_config, devices), **{name: group for name, group in groups.items() if group}}
+    return {name: group for name, group in groups.items() if group}
+
+
+def _block_io(wanted: HostConfig, disks: Disks) -> dict[str, Any]:
+    weights = [_disk(disks, entry.path) | {"weight": entry.weight} for entry in wanted.blkio_weight_device or ()]
+    groups: dict[str, Any] = {
+        "weight": wanted.blkio_weight,
+        "weightDevice": weights,
+        "throttleReadBpsDevice": _rates(wanted.blkio_device_read_bps, disks),
+        "throttleWriteBpsDevice": _rates(wanted.blkio_device_write_bps, disks),
+        "throttleReadIOPSDevice": _rates(wanted.blkio_device_read_iops, disks),
+        "throttleWriteIOPSDevice": _rates(wanted.blkio_device_write_iops, disks),
+    }
+    return {name: group for name, group in groups.items() if group}
+
+
+def _rates(entries: Sequence[ThrottleDevice] | None, disks: Disks) -> list[dict[str, int]]:
+    return [_disk(disks, entry.path) | {"rate": entry.rate} for entry in entries or ()]
+
+
+def _disk(disks: Disks, path: str) -> dict[str, int]:
+    major, minor = disks[path]
+    return {"major": major, "minor": minor}
 
 
 def _memory(wanted: HostConfig, engine: EngineFacts) -> dict[str, Any]:

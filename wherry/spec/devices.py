@@ -1,12 +1,11 @@
 """Device nodes and what the device cgroup allows (start.md 5.1, 5.3, 5.8)."""
 
 import re
-from collections.abc import Sequence
 from typing import Any
 
 from wherry.base.errors import InvalidParameter
 from wherry.model.container import HostConfig
-from wherry.spec.facts import Device
+from wherry.spec.facts import Device, Facts, UserIds
 
 RULE = re.compile(r"([acb]) ([0-9]{1,10}|\*):([0-9]{1,10}|\*) ([rwm]{1,3})")
 WILDCARD = -1
@@ -27,31 +26,41 @@ DEFAULT_RULES: tuple[dict[str, Any], ...] = (
 )
 
 
-def build_devices(devices: Sequence[Device]) -> list[dict[str, Any]]:
-    """Return `linux.devices`: the nodes that the runtime makes."""
-    return [
-        {
-            "path": device.path,
-            "type": device.kind,
-            "major": device.major,
-            "minor": device.minor,
-            "fileMode": device.mode,
-            "uid": device.uid,
-            "gid": device.gid,
-        }
-        for device in devices
-    ]
+def build_devices(facts: Facts) -> list[dict[str, Any]]:
+    """Return `linux.devices`: the nodes that the runtime makes; one of CDI replaces another on its path."""
+    injected = {device.path: device for device in facts.cdi_devices}
+    kept = [device for device in facts.devices if device.path not in injected]
+    return [_node(device, facts.user) for device in (*kept, *injected.values())]
 
 
-def build_rules(host_config: HostConfig, devices: Sequence[Device]) -> list[dict[str, Any]]:
+def _node(device: Device, user: UserIds) -> dict[str, Any]:
+    node = {
+        "path": device.path,
+        "type": device.kind,
+        "major": device.major,
+        "minor": device.minor,
+        "fileMode": device.mode,
+        "uid": user.uid if device.uid is None else device.uid,
+        "gid": user.gid if device.gid is None else device.gid,
+    }
+    return {key: value for key, value in node.items() if value is not None}
+
+
+def build_rules(host_config: HostConfig, facts: Facts) -> list[dict[str, Any]]:
     """Return `linux.resources.devices`, later rules winning; InvalidParameter for a malformed DeviceCgroupRules."""
+    injected = [_allow(device) for device in facts.cdi_devices if device.kind in ("b", "c")]
     if host_config.privileged:
-        return [*DEFAULT_RULES, {"allow": True, "access": "rwm"}]
+        return [*DEFAULT_RULES, {"allow": True, "access": "rwm"}, *injected]
     return [
         *DEFAULT_RULES,
-        *(_rule(True, device.kind, device.major, device.minor, device.access) for device in devices),
+        *(_allow(device) for device in facts.devices),
         *(parse_rule(rule) for rule in host_config.device_cgroup_rules or ()),
+        *injected,
     ]
+
+
+def _allow(device: Device) -> dict[str, Any]:
+    return _rule(True, device.kind, device.major, device.minor, device.access)
 
 
 def parse_rule(text: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from wherry.model.container import MountPoint, Ulimit
+from wherry.spec.cdi import Edits
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,17 +19,20 @@ class UserIds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
-    """A device node as stat(2) shows it on the host, under the path it gets in the container."""
+    """A device node as stat(2) shows it on the host, under the path it gets in the container.
+
+    None leaves the mode to the runtime, and owner and group to the container's user.
+    """
 
     path: str
     kind: str
     """`c`, `b` or `p`."""
     major: int
     minor: int
-    mode: int
+    mode: int | None
     """Permission bits without the type."""
-    uid: int = 0
-    gid: int = 0
+    uid: int | None = 0
+    gid: int | None = 0
     access: str = "rwm"
     """What the device cgroup allows; a privileged container ignores it."""
 
@@ -75,6 +79,8 @@ class EngineFacts:
     thermal_paths: tuple[str, ...] = ()
     """Existing `/sys/devices/system/cpu/cpu<N>/thermal_throttle`."""
     default_ulimits: tuple[Ulimit, ...] = ()
+    cdi_dirs: tuple[str, ...] = ()
+    """Where files of the Container Device Interface are; a later one wins."""
     default_init: bool = False
     init_path: str = ""
     """The init binary on the host; empty when none was found."""
@@ -97,5 +103,11 @@ class Facts:
     """Host path bound on /dev/shm for the IPC modes shareable, host and container; empty for a tmpfs of its own."""
     devices: tuple[Device, ...] = ()
     """HostConfig.Devices resolved; for a privileged container all of the host's and those."""
+    disks: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Major and minor of the block devices that limits name, by the path they are called by."""
+    edits: Edits = Edits()
+    """What the devices of HostConfig.DeviceRequests change, all together."""
+    cdi_devices: tuple[Device, ...] = ()
+    """The nodes of those edits, resolved."""
     joined: Mapping[str, str] = field(default_factory=dict)
     """Namespace type (`pid`, `ipc`) to the path of the one to join, for the modes `container:`."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from wherry.base.errors import InvalidParameter, System
 from wherry.model.container import HostConfig, MountPoint
+from wherry.spec.cdi import build_cdi_mounts
 from wherry.spec.facts import EngineFacts, Facts
 from wherry.spec.security import SecurityOptions
 from wherry.spec.tmpfs import merge_options
@@ -119,7 +120,8 @@ def _asked(rec: Record, facts: Facts) -> list[Mount]:
         *(_point(point, facts.engine) for point in points),
     ]
     taken = {mount["destination"] for mount in mounts}
-    mounts += [mount for mount in _engine_binds(rec, facts) if mount["destination"] not in taken]
+    others = [*_engine_binds(rec, facts), *build_cdi_mounts(facts.edits, rec.host_config.readonly_rootfs)]
+    mounts += [mount for mount in others if mount["destination"] not in taken]
     return sorted(mounts, key=_depth)
 
 

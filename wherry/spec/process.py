@@ -1,6 +1,7 @@
 """The first process of a container and those that exec adds (start.md 5.3, 5.10)."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from wherry.model.container import ExecRequest, Ulimit
@@ -21,9 +22,9 @@ def build_process(rec: Record, facts: Facts) -> dict[str, Any]:
         args = [INIT, "--", *args]
     process: dict[str, Any] = {
         "terminal": rec.config.tty,
-        "user": _user(facts.user),
+        "user": _user(_with_groups(facts.user, facts.edits.additional_gids or ())),
         "args": args,
-        "env": merge_env(_base_env(rec), rec.config.env or ()),
+        "env": merge_env(merge_env(_base_env(rec), rec.config.env or ()), facts.edits.env or ()),
         "cwd": rec.config.working_dir or "/",
         "capabilities": _capabilities(bounding(rec, facts.engine)),
         "oomScoreAdj": rec.host_config.oom_score_adj,
@@ -94,6 +95,12 @@ def _base_env(rec: Record) -> list[str]:
 
 def _user(ids: UserIds) -> dict[str, Any]:
     return {"uid": ids.uid, "gid": ids.gid, "additionalGids": list(ids.additional_gids)}
+
+
+def _with_groups(ids: UserIds, groups: Iterable[int]) -> UserIds:
+    """Those that a device needs come last, each once; group 0 is never one of them."""
+    added = dict.fromkeys(group for group in groups if group and group not in ids.additional_gids)
+    return replace(ids, additional_gids=(*ids.additional_gids, *added))
 
 
 def _capabilities(names: Sequence[str]) -> dict[str, list[str]]:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from wherry.base.offload import offload
+from wherry.containers.hardware import Hardware, find_hardware, wants_hardware
 from wherry.containers.rollback import Releasable
 from wherry.containers.steps.endpoints import Endpoints
 from wherry.containers.steps.netfiles import NetworkFiles
@@ -10,9 +12,8 @@ from wherry.containers.steps.rootfs import Root, Rootfs
 from wherry.containers.steps.stdio import Streams
 from wherry.containers.steps.task import Run, Task
 from wherry.containers.steps.volumes import Volumes
-from wherry.host.devices import host_devices
 from wherry.model.container import MountPoint
-from wherry.spec.facts import Device, EngineFacts, Facts, NetFiles
+from wherry.spec.facts import EngineFacts, Facts, NetFiles
 from wherry.state.record import Record
 
 SHM = "/dev/shm"  # noqa: S108 - the host's own, for --ipc host
@@ -50,9 +51,10 @@ class Steps:
         """The steps whose release is still due for a record, in the order of a start."""
         return [step for step in self.all if step.name in rec.owed]
 
-    def facts(self, rec: Record, root: Root, volumes: tuple[MountPoint, ...], files: NetFiles) -> Facts:
-        """What the steps found, as the spec takes it."""
+    async def facts(self, rec: Record, root: Root, volumes: tuple[MountPoint, ...], files: NetFiles) -> Facts:
+        """What the steps found, and the hardware, as the spec takes it; System for hardware that is not there."""
         host = rec.host_config
+        found = await offload(find_hardware, rec, self.engine.cdi_dirs) if wants_hardware(host) else Hardware()
         return Facts(
             engine=self.engine,
             rootfs=root.path,
@@ -61,12 +63,8 @@ class Steps:
             mounts=volumes,
             netfiles=files,
             shm=SHM if host.ipc_mode == "host" else "",
-            devices=_devices() if host.privileged else (),
+            devices=found.devices,
+            disks=found.disks,
+            edits=found.edits,
+            cdi_devices=found.cdi_devices,
         )
-
-
-def _devices() -> tuple[Device, ...]:
-    return tuple(
-        Device(path=d.path, kind=d.kind, major=d.major, minor=d.minor, mode=d.mode, uid=d.uid, gid=d.gid)
-        for d in host_devices()
-    )

@@ -32,7 +32,9 @@ class NetworkFiles:
         self._dns = dns
 
     async def acquire(self, slot: Slot) -> NetFiles:
-        """Write the files; returns their paths."""
+        """Write the files; returns their paths, none for a container without any network."""
+        if slot.rec.config.network_disabled:
+            return NetFiles()
         return await offload(self._write, slot.rec)
 
     async def release(self, rec: Record) -> None:
