@@ -154,10 +154,12 @@ def test_warnings() -> None:
 
 
 def test_security_options() -> None:
-    assert security_options(HOST) == ["name=seccomp,profile=builtin", "name=cgroupns"]
-    assert security_options(replace(HOST, seccomp=False, cgroup_namespaces=False)) == []
+    assert security_options(HOST, Config()) == ["name=seccomp,profile=builtin", "name=cgroupns"]
+    assert security_options(replace(HOST, seccomp=False, cgroup_namespaces=False), Config()) == []
     hybrid = replace(HOST, cgroups=Cgroups(Mode.HYBRID, frozenset()))
-    assert security_options(hybrid) == ["name=seccomp,profile=builtin"], "the host's cgroup namespace is the default"
+    assert security_options(hybrid, Config()) == ["name=seccomp,profile=builtin"], (
+        "the host's cgroup namespace is the default"
+    )
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,6 @@ from wherry.spec.facts import Device
 
 log = logging.getLogger("wherry.cdi")
 
-SPEC_DIRS = ("/etc/cdi", "/var/run/cdi")
-"""Where Docker looks by default; what a later one says wins."""
-
 MAX_FILE = 4 << 20
 
 Known = dict[str, tuple[CdiFile, CdiDevice] | None]

@@ -18,6 +18,7 @@ from wherry.model.container import ContainerConfig, HealthConfig, HostConfig, Lo
 from wherry.model.image import Platform
 from wherry.runtimes.registry import DEFAULT
 from wherry.runtimes.runc import SHIM
+from wherry.spec.cgroups import CGROUPFS
 
 Version = tuple[int, int]
 """An API version, such as (1, 51)."""
@@ -106,6 +107,9 @@ class Defaults:
     runtimes: frozenset[str] = frozenset((DEFAULT, SHIM))
     """Names that `HostConfig.Runtime` may be."""
     ipc_mode: str = "private"
+    cgroupns_mode: str = ""
+    """Empty for what fits the version of cgroups."""
+    cgroup_driver: str = CGROUPFS
     shm_size: int = 64 << 20
     masked_paths: tuple[str, ...] = ()
     readonly_paths: tuple[str, ...] = ()
@@ -116,7 +120,7 @@ def fill_host_config(host: HostConfig, defaults: Defaults, version: Version) -> 
     changes: dict[str, Any] = {
         "log_config": _log_config(host.log_config, defaults),
         "ipc_mode": host.ipc_mode or ("shareable" if version < (1, 40) else defaults.ipc_mode),
-        "cgroupns_mode": host.cgroupns_mode or _cgroupns_mode(host, defaults.kernel),
+        "cgroupns_mode": host.cgroupns_mode or _cgroupns_mode(host, defaults, version),
         "shm_size": host.shm_size or defaults.shm_size,
         "runtime": host.runtime or defaults.runtime,
         "oom_kill_disable": bool(host.oom_kill_disable),
@@ -139,9 +143,12 @@ def _log_config(asked: LogConfig, defaults: Defaults) -> LogConfig:
     return LogConfig(type=driver, config=defaults.log_options | options if driver == defaults.log_driver else options)
 
 
-def _cgroupns_mode(host: HostConfig, kernel: Kernel) -> str:
-    private = kernel.cgroup_version == 2 and kernel.cgroup_namespaces
-    return "private" if private else "host"
+def _cgroupns_mode(host: HostConfig, defaults: Defaults, version: Version) -> str:
+    """Version 1 has no private one for a privileged container, nor for clients that do not know the word (1.41)."""
+    kernel = defaults.kernel
+    if not kernel.cgroup_namespaces or (kernel.cgroup_version == 1 and (host.privileged or version < (1, 41))):
+        return "host"
+    return defaults.cgroupns_mode or ("private" if kernel.cgroup_version == 2 else "host")
 
 
 def _security_options(host: HostConfig) -> list[str] | None:

@@ -15,6 +15,7 @@ from wherry.containers.defaults import PORT_MAX, Defaults, Kernel, is_port
 from wherry.containers.limits import check_limits
 from wherry.model.container import ContainerConfig, HealthConfig, HostConfig, PortBinding, RestartPolicy
 from wherry.spec.caps import normalise
+from wherry.spec.cgroups import SYSTEMD, check_slice
 from wherry.spec.security import parse_security_options
 
 MILLISECOND = 1_000_000
@@ -78,6 +79,8 @@ def validate(host: HostConfig, config: ContainerConfig | None, defaults: Default
         raise InvalidParameter("SHM size can not be less than 0")
     if host.runtime and host.runtime not in defaults.runtimes:
         raise InvalidParameter(f"unknown or invalid runtime name: {host.runtime}")
+    if defaults.cgroup_driver == SYSTEMD:
+        check_slice(host.cgroup_parent)
     host, said = _fit_network(host, defaults)
     return host, warnings + said
 

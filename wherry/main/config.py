@@ -11,9 +11,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from wherry.base.errors import InvalidParameter
-from wherry.containers.cdi import SPEC_DIRS
+from wherry.base.units import parse_size
 from wherry.images.hosts import check_insecure, check_mirror
+from wherry.main.container_options import check_exec_opts, check_modes, read_profile, read_ulimit
 from wherry.main.options import IGNORED_KEYS, OPTIONS, REFUSED_KEYS, Kind
+from wherry.model.container import Ulimit
+from wherry.spec.cdi import SPEC_DIRS
 
 DEFAULT_FILE = "/etc/wherry/daemon.json"
 LOG_LEVELS = ("debug", "info", "warn", "error", "fatal")
@@ -30,6 +33,8 @@ _WORDS: dict[Kind, tuple[type, str]] = {
     Kind.TEXT: (str, "a string"),
     Kind.LIST: (list, "a list of strings"),
     Kind.MAP: (dict, "an object of strings"),
+    Kind.SIZE: (str, 'a size, such as "64M"'),
+    Kind.ULIMITS: (dict, "an object of limits"),
 }
 
 
@@ -65,6 +70,18 @@ class Config:
     """Seconds that containers get at shutdown; negative means no limit."""
     live_restore: bool = False
     init: bool = False
+    cgroup_parent: str = ""
+    exec_opts: tuple[str, ...] = ()
+    """`native.cgroupdriver=` and its value, the last one counts."""
+    default_ulimits: Mapping[str, Ulimit] = field(default_factory=dict)
+    default_shm_size: int = 64 << 20
+    """Bytes."""
+    default_ipc_mode: str = "private"
+    default_cgroupns_mode: str = ""
+    """Empty for what fits the version of cgroups."""
+    seccomp_profile: str = ""
+    """A path, `unconfined`, or `builtin` as which empty counts too."""
+    no_new_privileges: bool = False
     cdi_spec_dirs: tuple[str, ...] = SPEC_DIRS
     """Empty where an empty one was given: none is looked at."""
     registry_mirrors: tuple[str, ...] = ()
@@ -90,7 +107,7 @@ def load(flags: Mapping[str, Any]) -> Config:
     except InvalidParameter as error:
         raise InvalidParameter(f"unable to configure the Docker daemon with file {path}: {error}") from error
     try:
-        return _settled({**given, **{key: in_file[key] for key in _BY_KEY if key in in_file}})
+        return _settled({**given, **{key: _typed(key, in_file[key]) for key in _BY_KEY if key in in_file}})
     except InvalidParameter as error:
         text = "merged configuration validation from file and command line flags failed"
         raise InvalidParameter(f"unable to configure the Docker daemon with file {path}: {text}: {error}") from error
@@ -141,8 +158,19 @@ def _check_type(key: str, value: Any) -> None:
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     # bool is an int in Python, not in JSON
     fits = isinstance(value, wanted) and isinstance(value, bool) == (wanted is bool)
-    if not fits or not all(isinstance(part, str) for part in parts):
+    if not fits or not (kind is Kind.ULIMITS or all(isinstance(part, str) for part in parts)):
         raise InvalidParameter(f'invalid JSON: "{key}" must be {words}, it is {json.dumps(value)[:60]}')
+
+
+def _typed(key: str, value: Any) -> Any:
+    """Return a value of the file as a flag of that kind would have given it."""
+    match _BY_KEY[key].kind:
+        case Kind.SIZE:
+            return parse_size(value)
+        case Kind.ULIMITS:
+            return {name: read_ulimit(name, limit) for name, limit in value.items()}
+        case _:
+            return value
 
 
 def _check_conflicts(given: Mapping[str, Any], in_file: Mapping[str, Any]) -> None:
@@ -194,6 +222,9 @@ def _check(config: Config) -> None:
     if config.log_level not in LOG_LEVELS:
         raise InvalidParameter(f"invalid logging level: {config.log_level}")
     _check_log_driver(config.log_driver)
+    check_exec_opts(config.exec_opts)
+    check_modes(config.default_ipc_mode, config.default_cgroupns_mode)
+    read_profile(config.seccomp_profile)
     _check_network(config)
     _check_labels(config.labels)
     if config.max_concurrent_downloads < 0:

@@ -5,6 +5,7 @@ import os
 from wherry.containers.defaults import Defaults, Kernel
 from wherry.host.facts import HostFacts, forwards_ipv4, kernel_version
 from wherry.main.config import Config
+from wherry.main.container_options import cgroup_driver, check_parent, read_profile, runs_systemd
 from wherry.main.programs import find_init
 from wherry.model.image import Platform
 from wherry.spec.caps import from_mask
@@ -14,14 +15,22 @@ from wherry.spec.namespaces import NETWORK_DEFAULTS
 
 
 def gather(config: Config, host: HostFacts) -> EngineFacts:
-    """Return the facts of the spec (blocking: looks below /proc, /sys and PATH)."""
+    """Return the facts of the spec (blocking: looks below /proc, /sys and PATH); InvalidParameter for bad options."""
+    driver = cgroup_driver(config.exec_opts, host.cgroups.version, runs_systemd())
+    check_parent(driver, config.cgroup_parent)
     return EngineFacts(
         arch=host.architecture,
         kernel=kernel_version(host.kernel),
         hostname=host.hostname,
         capabilities=from_mask(host.capabilities),
         cgroup_version=host.cgroups.version,
+        cgroup_driver=driver,
+        cgroup_parent=config.cgroup_parent,
+        cpu_realtime=host.cgroups.cpu_realtime,
         seccomp=host.seccomp,
+        seccomp_profile=read_profile(config.seccomp_profile),
+        no_new_privileges=config.no_new_privileges,
+        default_ulimits=tuple(config.default_ulimits.values()),
         sysctls=frozenset(name for name in NETWORK_DEFAULTS if os.path.exists(_sysctl(name))),
         thermal_paths=_thermal_paths(),
         cdi_dirs=config.cdi_spec_dirs,
@@ -39,6 +48,10 @@ def defaults(config: Config, host: HostFacts, facts: EngineFacts) -> Defaults:
         data_root=config.data_root,
         host_name=host.hostname,
         bridge=config.bridge != "none",
+        ipc_mode=config.default_ipc_mode,
+        shm_size=config.default_shm_size,
+        cgroupns_mode=config.default_cgroupns_mode,
+        cgroup_driver=facts.cgroup_driver,
         log_driver=config.log_driver,
         log_options=dict(config.log_opts),
         masked_paths=tuple(masked_paths(facts)),

@@ -1,13 +1,17 @@
 """The command line, read as dockerd reads its own: GNU long options, bundled short ones, `--switch=false`."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 from wherry.base.errors import InvalidParameter
+from wherry.base.units import parse_size
+from wherry.main.container_options import parse_ulimit
 from wherry.main.options import OPTIONS, REFUSED_FLAGS, REFUSED_SHORT, Kind, Option
 
 TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
+
+Value = TypeVar("Value")
 
 _LONG = {option.flag: option for option in OPTIONS}
 _SHORT = {option.short: option for option in OPTIONS if option.short}
@@ -23,7 +27,7 @@ def parse_flags(arguments: list[str]) -> dict[str, Any]:
         value = _typed(option, text)
         if option.kind is Kind.LIST:
             values.setdefault(option.flag, []).append(value)
-        elif option.kind is Kind.MAP:
+        elif option.kind in (Kind.MAP, Kind.ULIMITS):
             values.setdefault(option.flag, {}).update([value])
         else:
             values[option.flag] = value
@@ -100,8 +104,20 @@ def _typed(option: Option, text: str) -> Any:
         case Kind.MAP:
             key, _, value = text.partition("=")
             return key, value
+        case Kind.SIZE:
+            return _read(option, text, parse_size)
+        case Kind.ULIMITS:
+            limit = _read(option, text, parse_ulimit)
+            return limit.name, limit
         case Kind.TEXT | Kind.LIST:
             return text
+
+
+def _read(option: Option, text: str, read: Callable[[str], Value]) -> Value:
+    try:
+        return read(text)
+    except InvalidParameter as error:
+        raise InvalidParameter(f'invalid argument "{text}" for "{option.spelled}" flag: {error}') from error
 
 
 def _invalid(option: Option, text: str, function: str) -> InvalidParameter:

@@ -14,6 +14,8 @@ class Kind(enum.Enum):
     NUMBER = "int"
     TEXT = "string"
     LIST = "list"
+    SIZE = "bytes"
+    ULIMITS = "ulimit"
     MAP = "key=value"
 
 
@@ -39,6 +41,7 @@ class Option:
 
 
 _S, _N, _T, _L, _M = Kind.SWITCH, Kind.NUMBER, Kind.TEXT, Kind.LIST, Kind.MAP
+_B, _U = Kind.SIZE, Kind.ULIMITS
 
 GROUPS: dict[str, tuple[Option, ...]] = {
     "Where it lives": (
@@ -63,6 +66,14 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         Option("log-driver", _T, "log-driver", "Default log driver: json-file or none"),
         Option("log-opt", _M, "log-opts", "Default option of the log driver, such as max-size=10m (repeatable)"),
         Option("cdi-spec-dir", _L, "cdi-spec-dirs", "Directory of CDI device files (repeatable)"),
+        Option("cgroup-parent", _T, "cgroup-parent", "Parent of containers' cgroups, where they do not name one"),
+        Option("exec-opt", _L, "exec-opts", "native.cgroupdriver=cgroupfs or systemd"),
+        Option("default-ulimit", _U, "default-ulimits", "Limit of containers, name=soft[:hard] (repeatable)"),
+        Option("default-shm-size", _B, "default-shm-size", "Size of containers' /dev/shm"),
+        Option("default-ipc-mode", _T, "default-ipc-mode", "IPC namespaces: private or shareable"),
+        Option("default-cgroupns-mode", _T, "default-cgroupns-mode", "Cgroup namespaces: private or host"),
+        Option("seccomp-profile", _T, "seccomp-profile", "File with a profile, builtin, or unconfined"),
+        Option("no-new-privileges", _S, "no-new-privileges", "No process gains privileges by default"),
         Option("init", _S, "init", "Run an init in every container that does not say otherwise"),
         Option("live-restore", _S, "live-restore", "Leave containers running while the daemon is down"),
         Option("shutdown-timeout", _N, "shutdown-timeout", "Seconds that containers get to stop; -1: no limit"),
@@ -87,15 +98,15 @@ OPTIONS: tuple[Option, ...] = tuple(option for group in GROUPS.values() for opti
 
 _REFUSED = """
 add-runtime:runtimes allow-direct-routing authorization-plugin:authorization-plugins bip6 bridge-accept-fwmark
-cgroup-parent containerd-namespace containerd-plugins-namespace cpu-rt-period cpu-rt-runtime
-cri-containerd default-address-pool:default-address-pools default-cgroupns-mode default-gateway default-gateway-v6
-default-ipc-mode default-network-opt:default-network-opts default-runtime default-shm-size default-stop-timeout
-default-ulimit:default-ulimits dns-opt:dns-opts dns-search exec-opt:exec-opts feature:features firewall-backend
+containerd-namespace containerd-plugins-namespace cpu-rt-period cpu-rt-runtime
+cri-containerd default-address-pool:default-address-pools default-gateway default-gateway-v6
+default-network-opt:default-network-opts default-runtime default-stop-timeout
+dns-opt:dns-opts dns-search feature:features firewall-backend
 fixed-cidr fixed-cidr-v6 host-gateway-ip:host-gateway-ips http-proxy https-proxy icc init-path
 ip ip-forward-no-drop ip6tables ipv6 log-format
 max-concurrent-uploads max-download-attempts metrics-addr network-control-plane-mtu network-diagnostic-port
-no-new-privileges no-proxy node-generic-resource:node-generic-resources nri-opts raw-logs
-restart rootless seccomp-profile selinux-enabled storage-driver
+no-proxy node-generic-resource:node-generic-resources nri-opts raw-logs
+restart rootless selinux-enabled storage-driver
 storage-opt:storage-opts swarm-default-advertise-addr tls tlscacert tlscert tlskey tlsverify userland-proxy
 userland-proxy-path userns-remap
 """

@@ -19,6 +19,8 @@ from wherry.main.config import Config
 from wherry.main.programs import FEATURES, Program, Programs, read_programs
 from wherry.runtimes.registry import DEFAULT
 from wherry.runtimes.runc import SHIM
+from wherry.spec.cgroups import CGROUPFS
+from wherry.spec.security import BUILTIN
 from wherry.state.record import Phase, Record
 
 Json = dict[str, Any]
@@ -59,6 +61,7 @@ class Sources:
     runtimes: Mapping[str, str] = field(default_factory=lambda: {DEFAULT: "runc", SHIM: "runc"})
     """Names that HostConfig.Runtime may be, with the program of each."""
     default_runtime: str = DEFAULT
+    cgroup_driver: str = CGROUPFS
     snapshotter: str = "overlayfs"
     programs: Callable[[str], Programs] = read_programs
     """Blocking; asked once, at the first need."""
@@ -153,7 +156,7 @@ class System:
             "Architecture": host.machine,
             "NCPU": host.cpus,
             "MemTotal": host.memory,
-            "CgroupDriver": "cgroupfs",
+            "CgroupDriver": self._from.cgroup_driver,
             "CgroupVersion": str(groups.version),
             "MemoryLimit": groups.memory,
             "SwapLimit": groups.swap,
@@ -164,7 +167,7 @@ class System:
             "CPUSet": groups.cpuset,
             "PidsLimit": groups.pids,
             "IPv4Forwarding": forwarding,
-            "SecurityOptions": security_options(host),
+            "SecurityOptions": security_options(host, self._from.config),
             "Warnings": warnings(host, forwarding) or None,
         }
 
@@ -227,11 +230,15 @@ def registry_config(config: Config) -> Json:
     }
 
 
-def security_options(host: HostFacts) -> list[str]:
+def security_options(host: HostFacts, config: Config) -> list[str]:
     """Return what containers are confined by unless they ask for less, in Docker's order; only what is applied."""
-    options = ["name=seccomp,profile=builtin"] if host.seccomp else []
-    private = host.cgroup_namespaces and host.cgroups.version == 2
-    return options + (["name=cgroupns"] if private else [])
+    private = config.default_cgroupns_mode or ("private" if host.cgroups.version == 2 else "host")
+    options = {
+        f"name=seccomp,profile={config.seccomp_profile or BUILTIN}": host.seccomp,
+        "name=cgroupns": host.cgroup_namespaces and private == "private",
+        "name=no-new-privileges": config.no_new_privileges,
+    }
+    return [option for option, applies in options.items() if applies]
 
 
 def warnings(host: HostFacts, forwarding: bool) -> list[str]:

@@ -72,6 +72,7 @@ from wherry.network.registry import NetworkRegistry
 from wherry.network.service import Networking
 from wherry.runtimes.registry import Runtimes
 from wherry.runtimes.shim import Shim
+from wherry.spec.cgroups import SYSTEMD
 from wherry.state.record import Record
 from wherry.state.store import Store
 from wherry.streams.keepers import Keeper, Keepers, Notice
@@ -145,7 +146,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
     leases, snapshots = Leases(channel), Snapshots(channel, SNAPSHOTTER)
     containers = ContainerdContainers(channel)
     shim = Shim(containers, Tasks(channel), mark)
-    runtimes = Runtimes(config.exec_root)
+    runtimes = Runtimes(config.exec_root, engine_facts.cgroup_driver == SYSTEMD)
     volumes = VolumeRegistry(LocalVolumes(config.data_root), store.all, bus, supervisor)
     networking = Networking(_network_config(config, ident), store.all)
     networks = NetworkRegistry(networking, store.networks, store.all, bus, supervisor, store.faults)
@@ -231,6 +232,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
             count_images=images.count,
             containerd_version=lambda: version(channel),
             containerd_address=lambda: channel.address,
+            cgroup_driver=engine_facts.cgroup_driver,
             count_event_readers=lambda: bus.readers,
         )
     )

@@ -16,6 +16,8 @@ VERSIONS = frozenset(("0.1.0", "0.2.0", "0.3.0", "0.4.0", "0.5.0", "0.6.0", "0.7
 HOOKS = frozenset(("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"))
 TYPES = frozenset(("", "b", "c", "u", "p"))
 UNLIMITED = "rwm"
+SPEC_DIRS = ("/etc/cdi", "/var/run/cdi")
+"""Where Docker looks by default; what a later one says wins."""
 
 _VENDOR = re.compile(r"[A-Za-z](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?")
 _DEVICE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.:-]*[A-Za-z0-9])?")

@@ -4,16 +4,25 @@ import posixpath
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from wherry.base.errors import InvalidParameter
 from wherry.model.container import HostConfig, ThrottleDevice
 from wherry.spec.facts import EngineFacts
 
 CFS_PERIOD = 100_000
 """Microseconds; the period that NanoCpus is a share of."""
 NANO = 1_000_000_000
+CGROUPFS = "cgroupfs"
 SYSTEMD = "systemd"
+SLICE = ".slice"
 
 Disks = Mapping[str, tuple[int, int]]
 """Major and minor of block devices by the path that a request calls them."""
+
+
+def check_slice(parent: str) -> None:
+    """InvalidParameter in Docker's words for a parent that is no slice of systemd; empty says nothing."""
+    if parent and not (parent.endswith(SLICE) and len(parent) > len(SLICE)):
+        raise InvalidParameter(f'cgroup-parent for systemd cgroup should be a valid slice named as "xxx{SLICE}"')
 
 
 def cgroups_path(ident: str, host_config: HostConfig, engine: EngineFacts) -> str:
