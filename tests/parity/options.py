@@ -1,4 +1,4 @@
-"""Bodies of create by name, for the comparisons of what a container is given: its OCI spec, and the kernel's view of it.
+"""Bodies of create by name, to compare what a container is given: its OCI spec, and the kernel's view of it.
 
 `{dir}` is a directory of the side's own.
 """

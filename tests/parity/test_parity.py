@@ -10,6 +10,7 @@ from tests.parity import (
     calls_images,
     calls_life,
     calls_networks,
+    calls_hardware,
     calls_reading,
     calls_system,
     calls_volumes,
@@ -31,6 +32,7 @@ MODULES = (
     calls_reading,
     calls_volumes,
     calls_networks,
+    calls_hardware,
     calls_cli,
 )
 CASES = {case.name: case for module in MODULES for case in module.CASES}

@@ -85,7 +85,9 @@ def test_a_weight_that_the_kernel_lacks_is_discarded_with_a_warning(engine: Engi
 
 def test_no_network_at_all(engine: Engine) -> None:
     container = engine.client().containers.run(IMAGE, "cat", detach=True, stdin_open=True, network_disabled=True)
-    settings = engine.inspect(container.id)["NetworkSettings"]
+    shown = engine.inspect(container.id)
+    settings = shown["NetworkSettings"]
+    assert (shown["HostsPath"], shown["ResolvConfPath"], shown["HostConfig"]["NetworkMode"]) == ("", "", "bridge")
     assert (settings["Networks"], settings["IPAddress"]) == ({}, "")
     script = "ls /sys/class/net; cat /etc/hosts 2>/dev/null | wc -c; ping -c 1 127.0.0.1 >/dev/null && echo up"
     assert engine.ok("exec", container.id, "sh", "-c", script) == "lo\n0\nup"

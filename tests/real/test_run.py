@@ -128,6 +128,13 @@ def test_namespaces_are_the_containers_own(engine: Engine) -> None:
     assert not set(inside.split()) & set(outside)
 
 
+@pytest.mark.parametrize(("options", "expected"), [("ro", "refused\n"), ("ro,bind-recursive=writable", "written\n")])
+def test_a_read_only_bind_covers_what_is_mounted_below(engine: Engine, options: str, expected: str) -> None:
+    script = "touch /d/shm/below 2>/dev/null && rm /d/shm/below && echo written || echo refused"
+    mount = f"type=bind,src=/dev,dst=/d,{options}"
+    assert engine.ok("run", "--rm", "--mount", mount, IMAGE, "sh", "-c", script) == expected.strip()
+
+
 def test_masked_paths(engine: Engine) -> None:
     assert engine.ok("run", "--rm", IMAGE, "sh", "-c", "cat /proc/kcore | wc -c") == "0"
     done = engine.docker("run", "--rm", IMAGE, "sh", "-c", "echo 1 > /proc/sys/kernel/panic")

@@ -100,11 +100,12 @@ def _paths(rec: Record, layout: Layout) -> Json:
     """Return the host paths of the container's files; none exists before the first start."""
     started = rec.generation > 0
     directory = layout.directory(rec.id)
+    files = started and not rec.config.network_disabled
     logs = started and rec.host_config.log_config.type == "json-file"
     return {
-        "ResolvConfPath": f"{directory}/resolv.conf" if started else "",
-        "HostnamePath": f"{directory}/hostname" if started else "",
-        "HostsPath": f"{directory}/hosts" if started else "",
+        "ResolvConfPath": f"{directory}/resolv.conf" if files else "",
+        "HostnamePath": f"{directory}/hostname" if files else "",
+        "HostsPath": f"{directory}/hosts" if files else "",
         "LogPath": layout.log(rec.id) if logs else "",
     }
 

@@ -6,8 +6,9 @@ from wherry.containers.defaults import Defaults, Kernel
 from wherry.host.facts import HostFacts, forwards_ipv4, kernel_version
 from wherry.main.config import Config
 from wherry.main.container_options import cgroup_driver, check_parent, read_profile, runs_systemd
-from wherry.main.programs import find_init
+from wherry.main.programs import find_init, mount_options
 from wherry.model.image import Platform
+from wherry.runtimes.registry import DEFAULT
 from wherry.spec.caps import from_mask
 from wherry.spec.facts import EngineFacts
 from wherry.spec.mounts import masked_paths, readonly_paths
@@ -26,6 +27,7 @@ def gather(config: Config, host: HostFacts) -> EngineFacts:
         cgroup_version=host.cgroups.version,
         cgroup_driver=driver,
         cgroup_parent=config.cgroup_parent,
+        recursive_readonly=_recursive_readonly(host),
         cpu_realtime=host.cgroups.cpu_realtime,
         seccomp=host.seccomp,
         seccomp_profile=read_profile(config.seccomp_profile),
@@ -57,6 +59,11 @@ def defaults(config: Config, host: HostFacts, facts: EngineFacts) -> Defaults:
         masked_paths=tuple(masked_paths(facts)),
         readonly_paths=tuple(readonly_paths()),
     )
+
+
+def _recursive_readonly(host: HostFacts) -> bool:
+    """mount_setattr(2) came with Linux 5.12; the runtime must use it too."""
+    return kernel_version(host.kernel) >= (5, 12) and "rro" in mount_options(DEFAULT)
 
 
 def _sysctl(name: str) -> str:

@@ -51,6 +51,14 @@ def read_programs(runtime: str) -> Programs:
     )
 
 
+def mount_options(runtime: str) -> frozenset[str]:
+    """Return the mount options that a runtime knows by its `features` (blocking); none where it has no such command."""
+    try:
+        return frozenset(json.loads(program_output(runtime, "features"))["mountOptions"])
+    except (ValueError, KeyError, TypeError):
+        return frozenset()
+
+
 def find_init() -> str:
     """Return the path of the init binary, empty when there is none."""
     for name in INIT_NAMES:
