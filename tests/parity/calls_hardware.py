@@ -38,5 +38,6 @@ CASES = (
     fails("options of cdi", **request(Driver="cdi", Options={"a": "b"})),
     fails("nothing of cdi", **request(Driver="cdi")),
     fails("absent cdi", **request(Driver="cdi", DeviceIDs=["a", "vendor.com/net=eth0"])),
+    fails("real time without any to give", CpuRealtimePeriod=1_000_000, CpuRealtimeRuntime=5000),
     case("hardware no network", start(), SHOW, setup=[create(NetworkDisabled=True)]),
 )

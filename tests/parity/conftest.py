@@ -34,7 +34,8 @@ def host_of_ours(peer: Side) -> Iterator[str]:
     with Box() as box:
         engine = Engine(box, "parity")
         try:
-            yield engine.start().host
+            experimental = peer.call("GET", "/info")["body"]["ExperimentalBuild"]
+            yield engine.start(*(["--experimental"] if experimental else [])).host
         finally:
             engine.end()
 

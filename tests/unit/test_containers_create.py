@@ -13,6 +13,7 @@ from wherry.base.events import EventBus
 from wherry.base.faults import Faults
 from wherry.containers.create import Create, check_request, prepare
 from wherry.containers.defaults import Defaults, Kernel, merge_image
+from wherry.containers.inspect import hidden_paths
 from wherry.containers.news import News
 from wherry.containers.platforms import check_platform
 from wherry.containers.wishes import DEPRECATED_MAC
@@ -89,13 +90,16 @@ def test_silence_is_filled_with_defaults() -> None:
     assert host.log_config == LogConfig(type="json-file", config={"max-size": "1m"})
     assert (host.network_mode, host.ipc_mode, host.cgroupns_mode, host.runtime) == ("bridge", "private", "host", "runc")
     assert (host.shm_size, host.restart_policy.name, host.port_bindings) == (64 << 20, "no", None)
-    assert (host.masked_paths, host.readonly_paths) == (["/proc/kcore"], ["/proc/sys"])
+    assert (host.masked_paths, host.readonly_paths) == (None, None), "so that each start takes those of its engine"
+    shown = hidden_paths(host, DEFAULTS)
+    assert shown == {"MaskedPaths": ["/proc/kcore"], "ReadonlyPaths": ["/proc/sys"]}
     assert (host.oom_kill_disable, host.pids_limit, host.binds, host.security_opt) == (False, None, None, None)
 
 
 def test_null_and_empty_stay_apart() -> None:
     host = stored(HostConfig(dns=[], cap_add=None, masked_paths=[], devices=[]))
     assert (host.dns, host.cap_add, host.masked_paths, host.devices) == ([], None, [], [])
+    assert hidden_paths(host, DEFAULTS) == {"ReadonlyPaths": ["/proc/sys"]}
 
 
 @pytest.mark.parametrize(("version", "mode"), [((1, 39), "shareable"), ((1, 40), "private")])
@@ -110,6 +114,7 @@ def test_cgroup_v2_has_a_namespace_of_its_own() -> None:
 def test_privileged_is_neither_masked_nor_labelled() -> None:
     host = stored(HostConfig(privileged=True))
     assert (host.masked_paths, host.readonly_paths, host.security_opt) == (None, None, ["label=disable"])
+    assert hidden_paths(host, DEFAULTS) == {}
     kept = stored(HostConfig(pid_mode="host", security_opt=["label:disable"]))
     assert kept.security_opt == ["label:disable"]
 

@@ -112,6 +112,7 @@ class Defaults:
     cgroup_driver: str = CGROUPFS
     shm_size: int = 64 << 20
     masked_paths: tuple[str, ...] = ()
+    """These and the next are not stored with a container: each start takes those of the engine as it is then."""
     readonly_paths: tuple[str, ...] = ()
 
 
@@ -127,11 +128,6 @@ def fill_host_config(host: HostConfig, defaults: Defaults, version: Version) -> 
     }
     if host.memory > 0 and host.memory_swap == 0:
         changes["memory_swap"] = 2 * host.memory
-    if not host.privileged:
-        if host.masked_paths is None:
-            changes["masked_paths"] = list(defaults.masked_paths)
-        if host.readonly_paths is None:
-            changes["readonly_paths"] = list(defaults.readonly_paths)
     changes["security_opt"] = _security_options(host)
     return msgspec.structs.replace(host, **changes)
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from wherry.base.units import format_time
+from wherry.containers.defaults import Defaults
 from wherry.containers.execs import Execs
 from wherry.containers.health import Health, HealthOf
 from wherry.containers.layout import Layout
@@ -48,8 +49,11 @@ _LEGACY_ENDPOINT = {
 class Inspect:
     """The verb."""
 
-    def __init__(self, store: Store, execs: Execs, layout: Layout, sizes: Sizes, health: HealthOf) -> None:
-        """Take the records, the exec instances, the paths, who measures disk use, and who knows their health."""
+    def __init__(
+        self, store: Store, execs: Execs, layout: Layout, sizes: Sizes, health: HealthOf, defaults: Defaults
+    ) -> None:
+        """Take the records, the exec instances, the paths, who measures disk use, who knows health, the defaults."""
+        self._defaults = defaults
         self._health = health
         self._store = store
         self._execs = execs
@@ -60,7 +64,8 @@ class Inspect:
         """Return the description; NotFound and InvalidParameter in Docker's words."""
         rec = self._store.get(ref)
         measured = await self._sizes(rec) if size else None
-        return describe(rec, self._execs.of(rec.id), self._layout, measured, self._health(rec))
+        shown = describe(rec, self._execs.of(rec.id), self._layout, measured, self._health(rec))
+        return shown | {"HostConfig": shown["HostConfig"] | hidden_paths(rec.host_config, self._defaults)}
 
 
 def describe(
@@ -108,6 +113,15 @@ def _paths(rec: Record, layout: Layout) -> Json:
         "HostsPath": f"{directory}/hosts" if files else "",
         "LogPath": layout.log(rec.id) if logs else "",
     }
+
+
+def hidden_paths(host: HostConfig, defaults: Defaults) -> Json:
+    """Return the masked and read-only paths that a container gets which says nothing of them; it stores none."""
+    if host.privileged:
+        return {}
+    said = {"MaskedPaths": host.masked_paths, "ReadonlyPaths": host.readonly_paths}
+    silent = {"MaskedPaths": list(defaults.masked_paths), "ReadonlyPaths": list(defaults.readonly_paths)}
+    return {name: paths for name, paths in silent.items() if said[name] is None}
 
 
 def host_config(host: HostConfig) -> Json:

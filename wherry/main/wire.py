@@ -216,7 +216,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         killer=kill,
         remover=remove,
         waiter=Wait(store, waiters),
-        inspector=Inspect(store, execs, layout, sizes, monitors.of),
+        inspector=Inspect(store, execs, layout, sizes, monitors.of, create_defaults),
         lister=Listing(store, images.ids, sizes, monitors.of),
         reader=logs,
         attacher=Attach(store, hub, logs, news),
