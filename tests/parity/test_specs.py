@@ -1,6 +1,7 @@
 """What a container is given, on a dockerd and on this engine: its OCI spec, and what the kernel then says inside."""
 
 import os
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -12,6 +13,7 @@ from tests.parity.inside import SCRIPT, ask
 from tests.parity.options import OPTIONS
 from tests.parity.side import Side
 from tests.parity.specs import comparable, read_spec
+from tests.real.leaks import remove_cgroup
 
 if not os.environ.get("PEER"):
     pytest.skip("PEER=unix://… of a dockerd 28 is not set", allow_module_level=True)
@@ -27,6 +29,13 @@ KNOWN = (
     ("environment", "process.env*", "of a name given twice the last value is kept, as runc 1.2 does; dockerd has both"),
 )
 """Cases, places, and why they may differ."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def parents() -> Iterator[None]:
+    """A runtime leaves the parents of cgroups that it makes."""
+    yield
+    remove_cgroup("parity-fleet")
 
 
 def run(side: Side, body: Json) -> str:

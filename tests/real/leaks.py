@@ -6,6 +6,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -131,6 +132,13 @@ def _comm(pid: int) -> str:
         return Path(f"/proc/{pid}/comm").read_text().strip()
     except OSError:
         return ""
+
+
+def remove_cgroup(name: str) -> None:
+    """Remove a cgroup at the top of every hierarchy; missing is fine."""
+    for hierarchy in (Path("/sys/fs/cgroup"), *Path("/sys/fs/cgroup").iterdir()):
+        with suppress(FileNotFoundError, NotADirectoryError):
+            (hierarchy / name).rmdir()
 
 
 def _cgroups(engine: Engine) -> Iterator[str]:

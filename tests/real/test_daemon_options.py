@@ -9,6 +9,7 @@ import pytest
 from tests.real.box import Box
 from tests.real.conftest import IMAGE
 from tests.real.engine import Engine
+from tests.real.leaks import remove_cgroup
 
 PROFILE = {
     "defaultAction": "SCMP_ACT_ALLOW",
@@ -27,12 +28,21 @@ def strict(box: Box) -> Iterator[Engine]:
     try:
         engine.start(
             *("--default-ulimit", "nofile=100:200", "--default-shm-size", "8m", "--no-new-privileges"),
-            *("--default-ipc-mode", "shareable", "--default-cgroupns-mode", "private", "--cgroup-parent", "/fleet"),
+            *(
+                "--default-ipc-mode",
+                "shareable",
+                "--default-cgroupns-mode",
+                "private",
+                "--cgroup-parent",
+                "/wherry-fleet",
+            ),
             *("--exec-opt", "native.cgroupdriver=cgroupfs", "--seccomp-profile", str(profile)),
         ).load_demo(IMAGE)
         yield engine
     finally:
         engine.end()
+        for parent in ("fleet", "harbour"):  # a runtime leaves the parents that it makes
+            remove_cgroup(f"wherry-{parent}")
 
 
 CASES = {
@@ -60,9 +70,9 @@ def test_in_a_container(strict: Engine, name: str) -> None:
 
 def test_the_parent_of_the_cgroups(strict: Engine) -> None:
     ident = strict.ok("run", "-d", IMAGE, "sleep", "60")
-    own = strict.ok("run", "-d", "--cgroup-parent", "/harbour", IMAGE, "sleep", "60")
+    own = strict.ok("run", "-d", "--cgroup-parent", "/wherry-harbour", IMAGE, "sleep", "60")
     try:
-        for container, parent in ((ident, "/fleet"), (own, "/harbour")):
+        for container, parent in ((ident, "/wherry-fleet"), (own, "/wherry-harbour")):
             pid = strict.inspect(container)["State"]["Pid"]
             assert f"{parent}/{container}" in Path(f"/proc/{pid}/cgroup").read_text()
     finally:

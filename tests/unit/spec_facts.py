@@ -20,7 +20,7 @@ def engine(**changes: Any) -> EngineFacts:
         "hostname": "shore",
         "capabilities": tuple(name for name in caps.CAPABILITIES if name != "CAP_SYS_RESOURCE"),
         "cgroup_version": 1,
-        "recursive_readonly": True,
+        "recursive_readonly": frozenset(("runc",)),
         "sysctls": frozenset({"net.ipv4.ip_unprivileged_port_start", "net.ipv4.ping_group_range"}),
         "init_path": "/usr/bin/tini-static",
     }
@@ -46,6 +46,7 @@ def container(config: dict[str, Any] | None = None, **host_config: Any) -> Recor
         "cgroupns_mode": "host",
         "shm_size": 64 << 20,
         "oom_kill_disable": False,
+        "runtime": "runc",
     }
     return record(
         id=IDENT,

@@ -76,9 +76,11 @@ def test_a_tmpfs_shadows_a_mount_on_the_same_path() -> None:
 def test_read_only_words() -> None:
     point = MountPoint(type="bind", source="/s", destination="/d", rw=False)
     insisting = MountPoint(type="bind", source="/s", destination="/d", rw=False, options=["rro"])
-    old = facts(engine=engine(recursive_readonly=False))
+    old = facts(engine=engine(recursive_readonly=frozenset()))
     for given_facts, word in ((facts(mounts=(point,)), "rro"), (facts(engine=old.engine, mounts=(point,)), "ro")):
         assert build_mounts(container(), given_facts, SecurityOptions())[-4]["options"] == ["rbind", word]
+    other = build_mounts(container(runtime="crun"), facts(mounts=(point,)), SecurityOptions())
+    assert other[-4]["options"] == ["rbind", "ro"], "that runtime was not asked"
     with pytest.raises(InvalidParameter, match="rro is not supported"):
         build_mounts(container(), facts(engine=old.engine, mounts=(insisting,)), SecurityOptions())
 

@@ -9,6 +9,7 @@ from wherry.main.container_options import cgroup_driver, check_parent, read_prof
 from wherry.main.programs import find_init, mount_options
 from wherry.model.image import Platform
 from wherry.runtimes.registry import DEFAULT
+from wherry.runtimes.runc import SHIM
 from wherry.spec.caps import from_mask
 from wherry.spec.facts import EngineFacts
 from wherry.spec.mounts import masked_paths, readonly_paths
@@ -61,9 +62,10 @@ def defaults(config: Config, host: HostFacts, facts: EngineFacts) -> Defaults:
     )
 
 
-def _recursive_readonly(host: HostFacts) -> bool:
-    """mount_setattr(2) came with Linux 5.12; the runtime must use it too."""
-    return kernel_version(host.kernel) >= (5, 12) and "rro" in mount_options(DEFAULT)
+def _recursive_readonly(host: HostFacts) -> frozenset[str]:
+    """Return the runtimes that use mount_setattr(2), which came with Linux 5.12: only runc is asked."""
+    knows = kernel_version(host.kernel) >= (5, 12) and "rro" in mount_options(DEFAULT)
+    return frozenset((DEFAULT, SHIM)) if knows else frozenset()
 
 
 def _sysctl(name: str) -> str:

@@ -71,8 +71,8 @@ class EngineFacts:
     no_new_privileges: bool = False
     time_namespaces: bool = False
     """Both the kernel (5.6) and the runtime have them."""
-    recursive_readonly: bool = False
-    """The kernel is 5.12 or newer, and `features` of the runtime lists `rro` (crun 1.8 has no such command)."""
+    recursive_readonly: frozenset[str] = frozenset()
+    """Runtimes whose `features` list `rro` (crun 1.8 has no such command); none on a kernel before 5.12."""
     cpu_realtime: bool = False
     sysctls: frozenset[str] = frozenset()
     """Those of namespaces.NETWORK_DEFAULTS that exist below /proc/sys."""

@@ -117,7 +117,7 @@ def _asked(rec: Record, facts: Facts) -> list[Mount]:
     points = [point for point in facts.mounts if _clean(point.destination) not in tmpfs]
     mounts = [
         *(_tmpfs(path, options.split(",")) for path, options in tmpfs.items()),
-        *(_point(point, facts.engine) for point in points),
+        *(_point(point, rec.host_config.runtime in facts.engine.recursive_readonly) for point in points),
     ]
     taken = {mount["destination"] for mount in mounts}
     others = [*_engine_binds(rec, facts), *build_cdi_mounts(facts.edits, rec.host_config.readonly_rootfs)]
@@ -137,26 +137,26 @@ def _tmpfs(destination: str, options: Iterable[str]) -> Mount:
     return _mount(destination, "tmpfs", "tmpfs", merge_options(list(options)))
 
 
-def _point(point: MountPoint, engine: EngineFacts) -> Mount:
+def _point(point: MountPoint, recursive: bool) -> Mount:
     destination = _clean(point.destination)
     if point.type == "tmpfs":
         return _tmpfs(destination, point.options or ())
     options = ["rbind" if point.recursive else "bind"]
     if not point.rw:
-        options.append(_readonly(point, engine))
+        options.append(_readonly(point, recursive))
     if point.propagation:
         options.append(point.propagation)
     return _mount(destination, "bind", point.source, options)
 
 
-def _readonly(point: MountPoint, engine: EngineFacts) -> str:
+def _readonly(point: MountPoint, recursive: bool) -> str:
     """Read-only with all that is mounted below where that can be had; the mount's own word insists on one of both."""
-    if point.options == ["rro"] and not engine.recursive_readonly:
+    if point.options == ["rro"] and not recursive:
         raise InvalidParameter(
             f"mount {point.destination}: rro is not supported by this kernel or runtime, "
             "and BindOptions.ReadOnlyForceRecursive insists on it"
         )
-    return point.options[0] if point.options else "rro" if engine.recursive_readonly else "ro"
+    return point.options[0] if point.options else "rro" if recursive else "ro"
 
 
 def _engine_binds(rec: Record, facts: Facts) -> list[Mount]:
