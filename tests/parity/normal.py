@@ -21,6 +21,7 @@ WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"(?<![\d.])\d+\.\d+\.\d+(?!\.?\d)[0-9A-Za-z.+~-]*", "<version>"),
         (r"\b(Less than a second|About a minute|\d+ (second|minute)s?)\b", "<span>"),
         (r"invalid JSON: (json|invalid (character|escape)).*", "invalid JSON: <words>"),
+        (r" \(step [a-z]+, [^\n]*: [^\n]*\)(?=\s*$)", ""),  # ours, behind Docker's words
         (r"error during container init: |: unknown\b(?=\s*$)", ""),
         (r"(error mounting \S+ to rootfs at \S+): .*", r"\1"),
         (r"(exec: \S+): is a directory: permission denied", r"\1: permission denied"),

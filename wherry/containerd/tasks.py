@@ -37,7 +37,10 @@ LAUNCH_DEADLINE = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """How a process ended: 128 + n for signal n (the shim's reckoning), and when, in nanoseconds since the epoch."""
+    """How a process ended: 128 + n for signal n (the shim's reckoning), and when, in nanoseconds since the epoch.
+
+    `at_ns` is 0 when nobody saw it.
+    """
 
     status: int
     at_ns: int

@@ -3,8 +3,12 @@
 import asyncio
 import logging
 import time
+from collections.abc import Callable
+
+import msgspec
 
 from wherry.base.errors import DeadlineExceeded, EngineError, NotFound, Unavailable
+from wherry.base.offload import offload
 from wherry.base.tasks import Supervisor, finish
 from wherry.containerd.tasks import Exit
 from wherry.containers.monitors import Monitors
@@ -14,6 +18,7 @@ from wherry.containers.remove import Remove
 from wherry.containers.rollback import leftovers, release_all
 from wherry.containers.steps.all import Steps
 from wherry.containers.waiters import Moment, Outcome, Waiters
+from wherry.model.usage import Usage
 from wherry.runtimes.shim import Shim
 from wherry.state.machine import Verb
 from wherry.state.record import Record
@@ -43,8 +48,13 @@ class Exits:
         supervisor: Supervisor,
         restarts: Restarts,
         monitors: Monitors,
+        usage: Callable[[Record], Usage | None],
     ) -> None:
-        """Take the records, the tier, the steps to release, who is told, the policies, and the health checks."""
+        """Take the records, the tier, the steps to release, who is told, the policies, and the health checks.
+
+        `usage` (blocking) reads what a run has used while its cgroup still exists.
+        """
+        self._usage = usage
         self._monitors = monitors
         self._restarts = restarts
         self._store = store
@@ -66,11 +76,13 @@ class Exits:
                 if not slot.rec.alive or slot.rec.generation != generation:
                     return
                 await self._monitors.stop(ident)
+                used = await offload(self._usage, slot.rec)  # the releases delete the cgroup
                 owed = await finish(release_all(self._steps.all, slot.rec))
                 at = exit.at_ns or time.time_ns()
                 pause = self._restarts.pause(slot.rec, exit.status, at)
                 verb = Verb.EXIT if pause is None else Verb.BACKOFF
-                rec = await slot.move(verb, exit_code=exit.status, finished_at=at, **leftovers(owed))
+                end = msgspec.structs.replace(slot.rec.end, usage=used, unseen=not exit.at_ns)
+                rec = await slot.move(verb, exit_code=exit.status, finished_at=at, end=end, **leftovers(owed))
                 lived = str(max(0, at - rec.started_at) // 1_000_000_000)
                 self._news.container(rec, "die", exitCode=str(rec.exit_code), execDuration=lived)
                 self._waiters.wake(ident, Moment.EXIT, Outcome(rec.exit_code))

@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import signal as signals
 
+import msgspec
+
 from wherry.base.errors import Conflict, DeadlineExceeded, EngineError, InvalidParameter, NotFound
 from wherry.base.signals import parse_signal
 from wherry.containers.news import News
@@ -72,17 +74,18 @@ class Kill:
         if ends:
             await self._restarts.call_off(rec.id)
         with contextlib.suppress(NotFound):
-            if by_hand:
-                await self._note(rec.id)
+            await self._note(rec.id, by_hand)
             await self._shim.kill(rec.id, number)
             self._news.container(rec, "kill", signal=str(number))
             if ends:
                 await self._pause.thaw(rec.id)
 
-    async def _note(self, ident: str) -> None:
+    async def _note(self, ident: str, by_hand: bool) -> None:
+        """Keep who sent the signal: a person, or the engine at its own end."""
         async with self._store.exclusive(ident) as slot:
-            if slot.rec.alive or slot.rec.phase is Phase.RESTARTING:
-                await slot.save(manually_stopped=True)
+            if slot.rec.alive or (by_hand and slot.rec.phase is Phase.RESTARTING):
+                end = msgspec.structs.replace(slot.rec.end, by_engine=not by_hand)
+                await slot.save(end=end, **({"manually_stopped": True} if by_hand else {}))
 
     async def hard(self, rec: Record, by_hand: bool = True) -> None:
         """SIGKILL and wait until the exit is settled; DeadlineExceeded when it is not in time.
@@ -93,8 +96,7 @@ class Kill:
             await self._under_way.abort(rec.id)
             return
         if rec.phase is Phase.RESTARTING:
-            if by_hand:
-                await self._note(rec.id)
+            await self._note(rec.id, by_hand)
             await self._restarts.call_off(rec.id)
             return
         exited = self._waiters.join(rec.id, Moment.EXIT)

@@ -6,7 +6,6 @@ or stopped, one that ended is settled, a removal is finished. Then the sweep of 
 
 import asyncio
 import logging
-import time
 
 from wherry.base.errors import EngineError
 from wherry.containerd.tasks import Exit, TaskState
@@ -121,5 +120,5 @@ class Recover:
 
 def _exit(task: TaskState | None) -> Exit:
     if task is None or task.status != "stopped":
-        return Exit(UNKNOWN_STATUS, time.time_ns())
+        return Exit(UNKNOWN_STATUS, 0)
     return Exit(task.exit_status, task.exited_at_ns)

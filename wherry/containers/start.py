@@ -19,6 +19,7 @@ from wherry.containers.layout import Layout
 from wherry.containers.monitors import Monitors
 from wherry.containers.news import News
 from wherry.containers.policy import Restarts
+from wherry.containers.remedy import advise
 from wherry.containers.remove import Remove
 from wherry.containers.rollback import Rollback, leftovers, release_all
 from wherry.containers.steps.all import Steps
@@ -91,6 +92,7 @@ class Start:
             except BaseException as error:
                 if not self._under_way.aborted(ident):
                     await finish(self._failed(slot, step, ids, error))
+                    advise(error, slot.rec, step.receipt.failed)
                     raise
                 called_off = Conflict(
                     f"the start of container {ident} was called off: it was killed or removed meanwhile"

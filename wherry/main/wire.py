@@ -59,6 +59,7 @@ from wherry.containers.wait import Wait
 from wherry.containers.waiters import Waiters
 from wherry.host.facts import HostFacts
 from wherry.host.hangup import HangupWatch
+from wherry.host.usage import Accounts
 from wherry.host.zygote import Zygote
 from wherry.images.hosts import Registries
 from wherry.images.registry import Registry
@@ -67,12 +68,13 @@ from wherry.main.config import Config
 from wherry.main.engine_facts import defaults, gather
 from wherry.main.identity import MARK
 from wherry.main.system import Sources, System
+from wherry.model.usage import Usage
 from wherry.network.config import NetworkConfig
 from wherry.network.registry import NetworkRegistry
 from wherry.network.service import Networking
 from wherry.runtimes.registry import Runtimes
 from wherry.runtimes.shim import Shim
-from wherry.spec.cgroups import SYSTEMD
+from wherry.spec.cgroups import SYSTEMD, cgroups_path, group_path
 from wherry.state.record import Record
 from wherry.state.store import Store
 from wherry.streams.keepers import Keeper, Keepers, Notice
@@ -194,7 +196,12 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
     kill = Kill(store, shim, waiters, news, restarts, pause, under_way)
     stop = Stop(store, kill, waiters, news)
     remove = Remove(store, steps, snapshots, leases, volumes, layout, kill, waiters, news, restarts, monitors)
-    exits = Exits(store, shim, steps, waiters, news, remove, supervisor, restarts, monitors)
+    accounts = Accounts()
+
+    def usage(rec: Record) -> Usage | None:
+        return accounts.read(group_path(cgroups_path(rec.id, rec.host_config, engine_facts)))
+
+    exits = Exits(store, shim, steps, waiters, news, remove, supervisor, restarts, monitors, usage)
     starter = Start(store, steps, layout, exits, hub, news, remove, restarts, monitors, under_way, create_defaults)
     logs = Logs(store, layout, waiters)
     sizes = Sizes(snapshots)

@@ -33,6 +33,19 @@ def cgroups_path(ident: str, host_config: HostConfig, engine: EngineFacts) -> st
     return posixpath.normpath(f"{parent or '/docker'}/{ident}")
 
 
+def group_path(path: str) -> str:
+    """Return where a `linux.cgroupsPath` is below a hierarchy's mount; systemd's `slice:prefix:name` is a scope.
+
+    A slice named `a-b.slice` lies in `a.slice` (systemd.slice(5)).
+    """
+    if path.count(":") != 2:
+        return path if path.startswith("/") else f"/{path}"
+    slice_, prefix, name = path.split(":")
+    stems = slice_.removesuffix(".slice").split("-")
+    nested = "".join(f"/{'-'.join(stems[: depth + 1])}.slice" for depth in range(len(stems)) if stems != [""])
+    return f"{nested}/{prefix}-{name}.scope"
+
+
 def build_limits(host_config: HostConfig, disks: Disks, engine: EngineFacts) -> dict[str, Any]:
     """Return `linux.resources` but for devices; groups without a value are left out, as is what version 2 lacks."""
     groups = {

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from wherry.base.errors import Conflict, EngineError, NotModified, System
-from wherry.state.record import Phase, Record
+from wherry.state.record import Ending, Phase, Record
 
 
 class Verb(enum.Enum):
@@ -93,7 +93,7 @@ def move(rec: Record, verb: Verb, **facts: Any) -> Record:
     elif verb is V.AGAIN:
         changes |= {"rest": P.EXITED, "generation": rec.generation + 1}
     elif verb is V.STARTED:
-        changes |= {"exit_code": 0, "error": "", "oom_killed": False, "started_before": True}
+        changes |= {"exit_code": 0, "error": "", "oom_killed": False, "started_before": True, "end": Ending()}
     elif verb is V.FAILED:
         changes |= {"phase": rec.rest, "pid": 0}
     elif verb is V.EXIT:

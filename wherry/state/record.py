@@ -6,6 +6,7 @@ import msgspec
 
 from wherry.model.container import ContainerConfig, EndpointSettings, HostConfig, MountPoint
 from wherry.model.image import Descriptor
+from wherry.model.usage import Usage
 
 
 class Phase(enum.Enum):
@@ -62,6 +63,18 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     failed: str = ""
 
 
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of the end of the last run beyond its exit code."""
+
+    by_engine: bool = False
+    """The engine stopped it, at its own shutdown or boot."""
+    unseen: bool = False
+    """Nobody saw the process end: the exit code is a stand-in."""
+    victim: str = ""
+    """The process that was killed for want of memory, `sh (pid 12)`."""
+    usage: Usage | None = None
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """All that is known of a container. Times are nanoseconds since the epoch, 0 for never."""
 
@@ -104,6 +117,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     network_ids: dict[str, str] = {}
     """Network name to id as of the last start; inspect shows it after a stop."""
     receipt: Receipt = Receipt()
+    end: Ending = Ending()
     owed: tuple[str, ...] = ()
     """Names of steps whose release failed and is still due."""
 
