@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from tests.unit.images_fakes import AMD64, PARENT, FakeContent, FakeImages, FakeSnapshots, Shop
 from wherry.base.errors import Conflict, InvalidParameter, NotFound
 from wherry.base.events import EventBus
+from wherry.base.metrics import Metrics
 from wherry.containerd.content import Content
 from wherry.containerd.images import Images
 from wherry.containerd.snapshots import Snapshots
@@ -242,6 +243,7 @@ def store_of(shop: Shop) -> ImageStore:
         {},
         Registry(Registries()),
         1,
+        Metrics().image_actions,
     )
 
 

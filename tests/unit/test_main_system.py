@@ -7,6 +7,7 @@ import pytest
 
 from tests.unit.records import record
 from wherry.base.errors import Unavailable
+from wherry.base.metrics import Metrics
 from wherry.host.cgroups import Cgroups, Mode
 from wherry.host.facts import HostFacts
 from wherry.main.config import Config, load
@@ -57,6 +58,7 @@ def sources(config: Config | None = None, **changes: Any) -> Sources:
         containerd_version=containerd,
         containerd_address=lambda: "/run/wherry/containerd/containerd.sock",
         count_event_readers=lambda: 4,
+        times=Metrics().host_info,
         programs=lambda _: PROGRAMS,
         environ={},
     )

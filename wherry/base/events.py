@@ -64,6 +64,7 @@ class EventBus:
 
     def __init__(self) -> None:
         """Begin with an empty ring."""
+        self.published = 0
         self._ring: deque[Event] = deque(maxlen=RING)
         self._readers: set[Subscription] = set()
 
@@ -71,6 +72,7 @@ class EventBus:
         """Stamp an event with the wall clock, keep it in the ring and offer it to every reader."""
         now = time.time_ns()
         event = Event(kind, action, Actor(ident, dict(attributes)), "local", now // 1_000_000_000, now)
+        self.published += 1
         self._ring.append(event)
         for reader in self._readers:
             reader.offer(event)

@@ -7,6 +7,7 @@ import signal
 import time
 
 from wherry.base.errors import DeadlineExceeded, EngineError, InvalidParameter, NotFound
+from wherry.base.metrics import Metrics
 from wherry.base.tasks import Supervisor
 from wherry.base.units import SECOND, format_duration
 from wherry.containers.exec import Exec, Processes
@@ -28,8 +29,11 @@ OUTPUT_BYTES = 4096
 class Prober:
     """Runs probes; each leaves nothing behind but its events."""
 
-    def __init__(self, maker: Exec, execs: Execs, processes: Processes, supervisor: Supervisor) -> None:
-        """Take who makes, keeps and starts execs, and the owner of what goes on when a probe is called off."""
+    def __init__(
+        self, maker: Exec, execs: Execs, processes: Processes, supervisor: Supervisor, metrics: Metrics
+    ) -> None:
+        """Take who makes, keeps and starts execs, the owner of what outlives a called-off probe, and the counters."""
+        self._metrics = metrics
         self._maker = maker
         self._execs = execs
         self._processes = processes
@@ -38,9 +42,11 @@ class Prober:
     async def __call__(self, rec: Record, check: Check) -> Probed:
         """Run the check once. A probe that cannot run, or takes too long, is a result too."""
         start = time.time_ns()
+        self._metrics.health_checks.inc()
         try:
             code, output = await self._run(rec, check)
         except EngineError as error:
+            self._metrics.health_failed.inc()
             code, output = FAILED_TO_RUN, str(error)
         return Probed(start, time.time_ns(), code, output)
 
@@ -48,9 +54,10 @@ class Prober:
         if not check.command:
             raise InvalidParameter(f"healthcheck for container {rec.id} has no command")
         request = ExecRequest(user=rec.config.user, attach_stdout=True, attach_stderr=True, cmd=list(check.command))
+        began = time.perf_counter()
         instance = await self._maker.make(rec, request)
         try:
-            code, output = await self._capture(instance, check.timeout)
+            code, output = await self._capture(instance, check.timeout, began)
         finally:
             self._execs.drop(instance.id)
         if code is not None:
@@ -58,11 +65,12 @@ class Prober:
         late = f"Health check exceeded timeout ({format_duration(check.timeout)})"
         return FAILED_TO_RUN, f"{late}: {output}" if output else late
 
-    async def _capture(self, instance: Instance, timeout: int) -> tuple[int | None, str]:
+    async def _capture(self, instance: Instance, timeout: int, began: float) -> tuple[int | None, str]:
         """Run it; returns the exit code, None when it took too long, and what it wrote."""
         capture = Capture(OUTPUT_BYTES)
         try:
             await self._start(instance, capture)
+            self._metrics.health_start.observe(time.perf_counter() - began)
             code = await self._finish(instance, timeout)
         except asyncio.CancelledError:
             await self._supervisor.run(self._kill(instance), f"end of probe {instance.id}")

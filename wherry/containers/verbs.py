@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wherry.base.errors import Conflict
+from wherry.base.metrics import Metrics
 from wherry.base.tasks import Supervisor
 from wherry.containers.attach import Attach, AttachSession
 from wherry.containers.connect import Connect
@@ -58,10 +59,12 @@ class Containers:
     attacher: Attach
     connector: Connect
     news: News
+    metrics: Metrics
 
     async def create(self, name: str, request: CreateRequest, platform: str, version: tuple[int, int]) -> Created:
         """Create a container."""
-        return await self.supervisor.run(self.creator(name, request, platform, version), f"create {name}")
+        with self.metrics.timed(self.metrics.container_actions, "create"):
+            return await self.supervisor.run(self.creator(name, request, platform, version), f"create {name}")
 
     async def start(self, ref: str) -> str:
         """Start a container; returns what it cost, as the header Server-Timing has it."""
@@ -108,7 +111,8 @@ class Containers:
 
     async def remove(self, ref: str, force: bool, volumes: bool, link: bool) -> None:
         """Remove a container."""
-        await self.supervisor.run(self.remover(ref, force, volumes, link), f"remove {ref}")
+        with self.metrics.timed(self.metrics.container_actions, "delete"):
+            await self.supervisor.run(self.remover(ref, force, volumes, link), f"remove {ref}")
 
     async def connect(self, network: str, ref: str, wish: EndpointSettings) -> None:
         """Let a container join a network."""

@@ -5,8 +5,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from prometheus_client import Histogram
+
 from wherry.base.errors import InvalidParameter, NotFound, System
 from wherry.base.events import EventBus
+from wherry.base.metrics import Metrics
 from wherry.containerd.content import Content
 from wherry.containerd.diff import Diff
 from wherry.containerd.images import Images
@@ -66,12 +69,15 @@ class ImageStore:
         mark: dict[str, str],
         registry: Registry,
         downloads: int,
+        times: Histogram,
     ) -> None:
         """Take containerd's services, who is told, who tells the containers; archives go to the directory `spool`.
 
-        `mark` labels our leases for the sweep at boot; `downloads` is how many there are at a time, 0 for no limit.
+        `mark` labels our leases for the sweep at boot; `downloads` is how many there are at a time, 0 for no limit;
+        `times` takes how long an action took.
         """
         self._images = images
+        self._times = times
         self._documents = Documents(content, host_platform())
         self._meter = Meter(content, snapshots)
         names = Names(images, bus)
@@ -111,7 +117,8 @@ class ImageStore:
     async def remove(self, ref: str, force: bool, prune: bool) -> Items:
         """Remove a name or an image; NotFound, Conflict and InvalidParameter in Docker's words."""
         try:
-            return await self._remove(ref, force, prune)
+            with Metrics.timed(self._times, "delete"):
+                return await self._remove(ref, force, prune)
         finally:
             self._documents.forget()
             self._meter.forget()

@@ -90,6 +90,8 @@ class Config:
     """Hosts with or without port, and networks with prefix length, whose registries need no certificate."""
     max_concurrent_downloads: int = 3
     """Blobs that come at a time for all pulls together; 0 means no limit."""
+    metrics_addr: str = ""
+    """`host:port` for Prometheus, or empty."""
     labels: tuple[str, ...] = ()
     """`key=value` each, keys unique."""
 

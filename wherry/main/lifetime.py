@@ -13,22 +13,23 @@ from contextlib import AsyncExitStack
 
 import uvloop
 
+from wherry.api.metrics import MetricsServer
 from wherry.api.server import ApiServer
 from wherry.base.errors import EngineError
 from wherry.base.faults import Faults
 from wherry.base.offload import offload
-from wherry.base.version import ENGINE_VERSION
+from wherry.base.version import ENGINE_VERSION, GIT_COMMIT
 from wherry.containerd.channel import Channel
 from wherry.containerd.child import ContainerdChild
 from wherry.host import lock
-from wherry.host.facts import read_host
+from wherry.host.facts import HostFacts, read_host
 from wherry.host.notify import notify
 from wherry.host.zygote import Zygote
 from wherry.main.config import Config
 from wherry.main.identity import engine_id
 from wherry.main.listeners import bind, unbind
 from wherry.main.pidfile import Pidfile
-from wherry.main.wire import Engine, wire
+from wherry.main.wire import SNAPSHOTTER, Engine, wire
 from wherry.state.store import Store
 
 log = logging.getLogger("wherry")
@@ -83,9 +84,31 @@ async def _up(config: Config, up: AsyncExitStack) -> tuple[Engine, ApiServer]:
     engine = wire(config, engine_id(config.data_root), host, zygote, channel, store)
     up.push_async_callback(engine.close)
     await engine.boot(config.live_restore)
+    await _metrics(config, engine, host, up)
     server = ApiServer(engine.services, ENGINE_VERSION)
     await server.start(listeners)
     return engine, server
+
+
+async def _metrics(config: Config, engine: Engine, host: HostFacts, up: AsyncExitStack) -> None:
+    """Serve the metrics if an address is given."""
+    if not config.metrics_addr:
+        return
+    info = {
+        "version": ENGINE_VERSION,
+        "commit": GIT_COMMIT,
+        "architecture": host.machine,
+        "graphdriver": SNAPSHOTTER,
+        "kernel": host.kernel,
+        "os": host.os_name,
+        "os_type": "linux",
+        "os_version": host.os_version,
+        "daemon_id": engine_id(config.data_root),
+    }
+    engine.metrics.describe(info, host.cpus, host.memory)
+    server = MetricsServer(engine.metrics, engine.moment)
+    up.push_async_callback(server.stop)
+    log.info("metrics API listening on %s", await server.start(config.metrics_addr))
 
 
 async def _containerd(config: Config, up: AsyncExitStack) -> Channel:

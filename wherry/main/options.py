@@ -87,6 +87,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         Option("debug", _S, "debug", "Log everything", "D"),
         Option("log-level", _T, "log-level", "debug, info, warn, error or fatal", "l"),
         Option("label", _L, "labels", "Label of the engine, key=value (repeatable)"),
+        Option("metrics-addr", _T, "metrics-addr", "Serve Prometheus metrics at this HOST:PORT"),
         Option("experimental", _S, "experimental", "Say to clients that experimental features may be used"),
         Option("validate", _S, "", "Check flags and file, print the result and exit"),
         Option("version", _S, "", "Print the version and exit", "v"),
@@ -104,7 +105,7 @@ default-network-opt:default-network-opts default-runtime default-stop-timeout
 dns-opt:dns-opts dns-search feature:features firewall-backend
 fixed-cidr fixed-cidr-v6 host-gateway-ip:host-gateway-ips http-proxy https-proxy icc init-path
 ip ip-forward-no-drop ip6tables ipv6 log-format
-max-concurrent-uploads max-download-attempts metrics-addr network-control-plane-mtu network-diagnostic-port
+max-concurrent-uploads max-download-attempts network-control-plane-mtu network-diagnostic-port
 no-proxy node-generic-resource:node-generic-resources nri-opts raw-logs
 restart rootless selinux-enabled storage-driver
 storage-opt:storage-opts swarm-default-advertise-addr tls tlscacert tlscert tlskey tlsverify userland-proxy

@@ -9,7 +9,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from prometheus_client import Histogram
+
 from wherry.base.errors import EngineError
+from wherry.base.metrics import Metrics
 from wherry.base.offload import offload
 from wherry.base.refs import DEFAULT_DOMAIN
 from wherry.base.version import API_VERSION, BUILD_TIME, ENGINE_VERSION, GIT_COMMIT, MIN_API_VERSION
@@ -58,6 +61,8 @@ class Sources:
     """Version and revision; raises a kind when containerd does not answer."""
     containerd_address: Callable[[], str]
     count_event_readers: Callable[[], int]
+    times: Histogram
+    """How long `info` and `version` took, by function."""
     runtimes: Mapping[str, str] = field(default_factory=lambda: {DEFAULT: "runc", SHIM: "runc"})
     """Names that HostConfig.Runtime may be, with the program of each."""
     default_runtime: str = DEFAULT
@@ -80,6 +85,10 @@ class System:
 
     async def version(self) -> Json:
         """Return SystemVersion; a containerd that does not answer is left out of Components."""
+        with Metrics.timed(self._from.times, "system_version"):
+            return await self._read_version()
+
+    async def _read_version(self) -> Json:
         host, programs = self._from.host, await self._ask_programs()
         engine = {
             "ApiVersion": API_VERSION,
@@ -114,6 +123,10 @@ class System:
         return await asyncio.shield(self._info)
 
     async def _read_info(self) -> Json:
+        with Metrics.timed(self._from.times, "system_info"):
+            return await self._whole_info()
+
+    async def _whole_info(self) -> Json:
         programs, containerd = await self._ask_programs(), await self._containerd()
         forwarding, descriptors = await offload(forwards_ipv4), await offload(open_descriptors)
         return {

@@ -1,10 +1,13 @@
 """Every object of the engine, built by hand, in order: the map of the program."""
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass
 
 from wherry.api.services import Services
 from wherry.base.events import EventBus
+from wherry.base.metrics import Metrics, Moment
+from wherry.base.offload import offload
 from wherry.base.tasks import Supervisor
 from wherry.containerd.channel import Channel
 from wherry.containerd.containers import Containers as ContainerdContainers
@@ -75,7 +78,7 @@ from wherry.network.service import Networking
 from wherry.runtimes.registry import Runtimes
 from wherry.runtimes.shim import Shim
 from wherry.spec.cgroups import SYSTEMD, cgroups_path, group_path
-from wherry.state.record import Record
+from wherry.state.record import Phase, Record
 from wherry.state.store import Store
 from wherry.streams.keepers import Keeper, Keepers, Notice
 from wherry.volumes.local import LocalVolumes
@@ -102,6 +105,8 @@ class Engine:
     restarts: Restarts
     monitors: Monitors
     ooms: OomWatch
+    metrics: Metrics
+    bus: EventBus
 
     async def boot(self, live_restore: bool) -> None:
         """Bring networks, volumes and containers to what the records say."""
@@ -109,6 +114,13 @@ class Engine:
         await self.networks.boot()
         await self.volumes.boot()
         await self.recover(live_restore)
+
+    def moment(self) -> Moment:
+        """What a scrape of the metrics counts anew."""
+        records = tuple(self.store.all())
+        states = Counter(_state(rec) for rec in records)
+        owed = sum(len(rec.owed) for rec in records)
+        return Moment(states=states, owed=owed, events=self.bus.published, readers=self.bus.readers)
 
     def running(self) -> list[Record]:
         """The containers that run."""
@@ -140,7 +152,8 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
     bus, supervisor, waiters, execs = EventBus(), Supervisor(), Waiters(), Execs()
     hangups = HangupWatch()
     hub = Hub(hangups)
-    news = News(bus)
+    metrics = Metrics()
+    news = News(bus, lambda start: metrics.started(start.steps, start.total))
     layout = Layout(config.data_root, config.exec_root)
     engine_facts = gather(config, host)
     create_defaults = defaults(config, host, engine_facts)
@@ -164,6 +177,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         mark,
         Registry(Registries(config.registry_mirrors, config.insecure_registries)),
         config.max_concurrent_downloads,
+        metrics.image_actions,
     )
 
     def heed(keeper: Keeper, notice: Notice) -> None:
@@ -179,7 +193,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         volumes=Volumes(volumes, config.data_root, news),
         netfiles=NetworkFiles(networking, layout, config.dns),
         netns=Netns(zygote, layout),
-        endpoints=Endpoints(networking, layout, news),
+        endpoints=Endpoints(networking, layout, news, metrics),
         stdio=streams,
         task=Task(shim, runtimes),
         run=Run(shim),
@@ -190,7 +204,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
 
     restarts = Restarts(store, supervisor, start_again)
     maker = Exec(store, execs, processes, layout, news)
-    monitors = Monitors(store, Prober(maker, execs, processes, supervisor), news, supervisor)
+    monitors = Monitors(store, Prober(maker, execs, processes, supervisor, metrics), news, supervisor)
     pause = Pause(store, shim, news, monitors)
     under_way = UnderWay()
     kill = Kill(store, shim, waiters, news, restarts, pause, under_way)
@@ -229,6 +243,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         attacher=Attach(store, hub, logs, news),
         connector=Connect(store, networking, steps.endpoints, steps.netns),
         news=news,
+        metrics=metrics,
     )
     system = System(
         Sources(
@@ -241,6 +256,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
             containerd_address=lambda: channel.address,
             cgroup_driver=engine_facts.cgroup_driver,
             count_event_readers=lambda: bus.readers,
+            times=metrics.host_info,
         )
     )
     return Engine(
@@ -256,6 +272,8 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         restarts=restarts,
         monitors=monitors,
         ooms=OomWatch(store, channel, news, supervisor),
+        metrics=metrics,
+        bus=bus,
     )
 
 
@@ -270,6 +288,11 @@ def _network_config(config: Config, ident: str) -> NetworkConfig:
         dns=config.dns,
         engine_id=ident,
     )
+
+
+def _state(rec: Record) -> str:
+    """Return the state as Docker counts it: what is restarting is stopped."""
+    return "paused" if rec.phase is Phase.PAUSED else "running" if rec.alive else "stopped"
 
 
 def _use(rec: Record) -> ImageUse:

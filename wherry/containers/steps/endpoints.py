@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator
 
 from wherry.base.errors import EngineError
+from wherry.base.metrics import Metrics
 from wherry.base.offload import offload
 from wherry.containers.layout import Layout
 from wherry.containers.news import News
@@ -28,8 +29,9 @@ class Endpoints:
 
     name = "endpoints"
 
-    def __init__(self, networking: Networking, layout: Layout, news: News) -> None:
-        """Take the networks, the paths, and who is told."""
+    def __init__(self, networking: Networking, layout: Layout, news: News, metrics: Metrics) -> None:
+        """Take the networks, the paths, who is told, and what times the work."""
+        self._times = metrics.network_actions
         self._networking = networking
         self._layout = layout
         self._news = news
@@ -60,7 +62,8 @@ class Endpoints:
 
     async def connect(self, rec: Record, endpoint: Endpoint, ns: Netlink | None) -> None:
         """Bring about one endpoint of the record; `ns` is None in the host's network."""
-        await offload(self._connect, rec, endpoint, ns)
+        with Metrics.timed(self._times, "connect"):
+            await offload(self._connect, rec, endpoint, ns)
         self._news.network(rec, "connect", endpoint)
 
     async def release(self, rec: Record) -> None:
@@ -70,7 +73,8 @@ class Endpoints:
 
     async def disconnect(self, rec: Record, endpoint: Endpoint) -> None:
         """Take away one endpoint; not connected is fine."""
-        await offload(self._networking.disconnect, endpoint)
+        with Metrics.timed(self._times, "release"):
+            await offload(self._networking.disconnect, endpoint)
         self._news.network(rec, "disconnect", endpoint)
 
     def _connect(self, rec: Record, endpoint: Endpoint, ns: Netlink | None) -> None:
