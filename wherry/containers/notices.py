@@ -50,7 +50,10 @@ class Notices:
             case "detached":
                 rec = self._store.by_id(keeper.id)
                 if rec is not None:
-                    self._news.container(rec, "exec_detach" if notice.exec_id else "detach")
+                    if notice.exec_id:
+                        self._news.container(rec, "exec_detach", execID=notice.exec_id)
+                    else:
+                        self._news.container(rec, "detach")
             case "log":
                 log.warning("container %s: %s", keeper.id, notice.text)
             case _:  # `gone` and `streamed` need nothing done

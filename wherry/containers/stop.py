@@ -29,6 +29,7 @@ class Stop:
         rec = self._store.get(ref)
         if rec.phase is Phase.RESTARTING:
             await self._kill.hard(rec)
+            self._news.container(rec, "stop")  # as Docker: nothing was killed, so nothing else is told
             return
         if not rec.alive:
             raise NotModified("container is already stopped")
