@@ -69,13 +69,13 @@ class Registry:
 
     def __init__(self, registries: Registries, pause: Pause = asyncio.sleep) -> None:
         """Take what the configuration says, and who waits before another attempt."""
-        self._registries = registries
+        self.configured = registries
         self._pause = pause
         self._web = Web()
 
     async def repository(self, ref: Reference, who: Credentials) -> "Repository":
         """Return the repository of a reference as a client may see it; nothing is asked yet."""
-        endpoints = await self._registries.endpoints(ref.domain)
+        endpoints = await self.configured.endpoints(ref.domain)
         return Repository(self._web, endpoints, ref, who if who.are_for(ref.domain) else NOBODY, self._pause)
 
     async def close(self) -> None:

@@ -17,6 +17,10 @@ class Slots:
         self._slots = asyncio.Semaphore(limit or UNLIMITED)
         self._blobs: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
+    def limit(self, limit: int) -> None:
+        """Change how many there may be from now on; who waits or loads already does so under the old limit."""
+        self._slots = asyncio.Semaphore(limit or UNLIMITED)
+
     @asynccontextmanager
     async def blob(self, digest: str) -> AsyncIterator[None]:
         """Wait until nobody else handles a blob; whoever was faster may have stored it."""

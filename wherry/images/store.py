@@ -15,6 +15,7 @@ from wherry.containerd.diff import Diff
 from wherry.containerd.images import Images
 from wherry.containerd.leases import Leases
 from wherry.containerd.snapshots import Snapshots
+from wherry.images.hosts import Registries
 from wherry.images.inspect import Inspect
 from wherry.images.listing import Listing
 from wherry.images.load import Loader
@@ -78,17 +79,24 @@ class ImageStore:
         """
         self._images = images
         self._times = times
+        self._registry = registry
+        self._slots = Slots(downloads)
         self._documents = Documents(content, host_platform())
         self._meter = Meter(content, snapshots)
         names = Names(images, bus)
         unpack = Unpacker(content, leases, snapshots, diff)
-        self._pull = Pull(content, leases, images, unpack, names, registry, Slots(downloads), mark)
+        self._pull = Pull(content, leases, images, unpack, names, registry, self._slots, mark)
         self._ready = Ready(snapshots, leases, unpack, mark)
         self._loader = Loader(content, leases, unpack, names, spool, mark, bus)
         self._listing = Listing(images, self._documents, self._meter, in_use)
         self._inspect = Inspect(images, self._documents, self._meter, in_use, snapshots.snapshotter)
         self._tag = Tag(images, self._documents, names)
         self._remove = Remove(images, names, in_use)
+
+    def configure(self, registries: Registries, downloads: int) -> None:
+        """Ask other registries and take another limit, from the next request on."""
+        self._registry.configured = registries
+        self._slots.limit(downloads)
 
     async def pull(self, options: PullOptions) -> Transfer:
         """Begin to pull; what fails before the first message is raised in Docker's words."""

@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     from wherry.main.lifetime import serve  # late: --help needs neither gRPC nor HTTP
 
-    return serve(config)
+    return serve(flags, config)
 
 
 def help_text() -> str:

@@ -42,6 +42,8 @@ _WORDS: dict[Kind, tuple[type, str]] = {
 class Config:
     """What the daemon was told, complete: paths are absolute, defaults are filled in."""
 
+    given: frozenset[str] = frozenset()
+    """The keys that flags or file set; the others have their defaults."""
     hosts: tuple[str, ...] = ()
     """`unix:///path` or `fd://[name]`; by default one socket, `<exec_root>/wherry.sock`."""
     data_root: str = "/var/lib/wherry"
@@ -203,6 +205,7 @@ def _settled(values: Mapping[str, Any]) -> Config:
     data_root, exec_root = os.path.abspath(config.data_root), os.path.abspath(config.exec_root)
     settled = replace(
         config,
+        given=frozenset(values),
         data_root=data_root,
         exec_root=exec_root,
         hosts=tuple(host if host != "unix://" else f"unix://{exec_root}/wherry.sock" for host in config.hosts)

@@ -8,8 +8,10 @@ import asyncio
 import logging
 import os
 import signal
-import sys
+import time
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from typing import Any
 
 import uvloop
 
@@ -28,7 +30,9 @@ from wherry.host.zygote import Zygote
 from wherry.main.config import Config
 from wherry.main.identity import engine_id
 from wherry.main.listeners import bind, unbind
+from wherry.main.logs import set_log_level
 from wherry.main.pidfile import Pidfile
+from wherry.main.reload import Identity, Reload
 from wherry.main.wire import SNAPSHOTTER, Engine, wire
 from wherry.state.store import Store
 
@@ -40,28 +44,31 @@ REQUEST_SECONDS = 5.0
 FORCED = 1
 
 
-def serve(config: Config) -> int:
-    """Run the daemon until it is told to stop; returns the exit status of the process."""
-    level = logging.DEBUG if config.debug else logging.getLevelName(config.log_level.upper())
-    logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for noisy in ("grpc", "asyncio", "aiohttp"):
-        logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
+def serve(flags: Mapping[str, Any], config: Config) -> int:
+    """Run the daemon until it is told to stop; returns the exit status of the process.
+
+    `flags` are what `config` was loaded from; a reload loads from them again.
+    """
+    set_log_level(config)
     try:
-        return uvloop.run(_serve(config))
+        return uvloop.run(_serve(flags, config))
     except EngineError as error:
         log.error("%s", error)
         return 1
 
 
-async def _serve(config: Config) -> int:
+async def _serve(flags: Mapping[str, Any], config: Config) -> int:
     stopping = _signals()
     async with AsyncExitStack() as up:
         engine, server = await _up(config, up)
+        who = Identity(engine_id(config.data_root), os.uname().nodename)
+        reload = Reload(flags, config, engine.takers, engine.bus, who)
+        _on_hangup(reload)
         notify(f"READY=1\nMAINPID={os.getpid()}", os.environ)
         log.info("API listens on %s", ", ".join(config.hosts))
         await stopping.wait()
         notify("STOPPING=1", os.environ)
-        await _down(config, engine, server)
+        await _down(reload.config, engine, server)
     return 0
 
 
@@ -135,6 +142,27 @@ async def _down(config: Config, engine: Engine, server: ApiServer) -> None:
     await server.stop(REQUEST_SECONDS)
 
 
+def _on_hangup(reload: Reload) -> None:
+    """Reload at SIGHUP, and tell the supervisor when it begins and ends (sd_notify(3))."""
+    loop, flows = asyncio.get_running_loop(), set[asyncio.Task[None]]()
+
+    async def flow() -> None:
+        notify(f"RELOADING=1\nMONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}", os.environ)
+        try:
+            await reload()
+        finally:
+            notify("READY=1", os.environ)
+
+    def begin() -> None:
+        if len(flows) > 1:
+            return  # one is under way and the next will read the file as it is now
+        task = asyncio.create_task(flow(), name="reload")
+        flows.add(task)
+        task.add_done_callback(flows.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, begin)
+
+
 def _signals() -> asyncio.Event:
     """Return the event of the first SIGTERM or SIGINT; a second one ends the process at once."""
     stopping = asyncio.Event()
@@ -148,5 +176,5 @@ def _signals() -> asyncio.Event:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    loop.add_signal_handler(signal.SIGHUP, log.warning, "SIGHUP: the configuration is read at start only; restart me")
+    loop.add_signal_handler(signal.SIGHUP, log.warning, "SIGHUP came too early: the configuration was just read")
     return stopping

@@ -6,7 +6,7 @@ import platform
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from prometheus_client import Histogram
@@ -82,6 +82,10 @@ class System:
         self._programs: asyncio.Task[Programs] | None = None
         self._info: asyncio.Task[Json] | None = None
         self.experimental = sources.config.experimental
+
+    def configure(self, config: Config) -> None:
+        """Describe another configuration from now on."""
+        self._from = replace(self._from, config=config)
 
     async def version(self) -> Json:
         """Return SystemVersion; a containerd that does not answer is left out of Components."""
@@ -230,9 +234,14 @@ class System:
         return Program("containerd", version, revision)
 
 
+def registries_of(config: Config) -> Registries:
+    """Return what the configuration says of registries."""
+    return Registries(config.registry_mirrors, config.insecure_registries)
+
+
 def registry_config(config: Config) -> Json:
     """Return what is configured of registries, as Docker shows it."""
-    registries = Registries(config.registry_mirrors, config.insecure_registries)
+    registries = registries_of(config)
     mirrors = list(registries.mirrors)
     hub = {"Mirrors": mirrors, "Name": DEFAULT_DOMAIN, "Official": True, "Secure": True}
     named = {host: {"Mirrors": [], "Name": host, "Official": False, "Secure": False} for host in registries.hosts}

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 
 from wherry.api.services import Services
 from wherry.base.events import EventBus
@@ -64,13 +65,14 @@ from wherry.host.facts import HostFacts
 from wherry.host.hangup import HangupWatch
 from wherry.host.usage import Accounts
 from wherry.host.zygote import Zygote
-from wherry.images.hosts import Registries
 from wherry.images.registry import Registry
 from wherry.images.store import ImageStore, ImageUse
 from wherry.main.config import Config
 from wherry.main.engine_facts import defaults, gather
 from wherry.main.identity import MARK
-from wherry.main.system import Sources, System
+from wherry.main.logs import set_log_level
+from wherry.main.reload import Taker
+from wherry.main.system import Sources, System, registries_of
 from wherry.model.usage import Usage
 from wherry.network.config import NetworkConfig
 from wherry.network.registry import NetworkRegistry
@@ -107,6 +109,8 @@ class Engine:
     ooms: OomWatch
     metrics: Metrics
     bus: EventBus
+    takers: tuple[Taker, ...]
+    """Who takes a new configuration, a line each."""
 
     async def boot(self, live_restore: bool) -> None:
         """Bring networks, volumes and containers to what the records say."""
@@ -175,7 +179,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         lambda: [_use(rec) for rec in store.all()],
         f"{config.data_root}/tmp",
         mark,
-        Registry(Registries(config.registry_mirrors, config.insecure_registries)),
+        Registry(registries_of(config)),
         config.max_concurrent_downloads,
         metrics.image_actions,
     )
@@ -274,6 +278,11 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         ooms=OomWatch(store, channel, news, supervisor),
         metrics=metrics,
         bus=bus,
+        takers=(
+            lambda new: partial(set_log_level, new),
+            lambda new: partial(system.configure, new),
+            lambda new: partial(images.configure, registries_of(new), new.max_concurrent_downloads),
+        ),
     )
 
 
