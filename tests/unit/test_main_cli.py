@@ -30,5 +30,5 @@ def test_validate(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_errors_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--validate", "--tls"]) == 1
-    assert capsys.readouterr().err == "--tls is not supported by wherryd yet\nSee 'wherryd --help'.\n"
+    assert main(["--validate", "--raw-logs"]) == 1
+    assert capsys.readouterr().err == "--raw-logs is not supported by wherryd yet\nSee 'wherryd --help'.\n"

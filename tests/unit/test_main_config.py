@@ -102,7 +102,10 @@ def test_conflicts_are_worded_as_dockerd_does(tmp_path: Path) -> None:
     ("content", "text"),
     [
         ({"zzz": 1, "bogus": 2}, "the following directives don't match any configuration option: bogus, zzz"),
-        ({"tls": True, "icc": False}, "the following directives are not supported by wherryd yet: icc, tls"),
+        (
+            {"userns-remap": "x", "icc": False},
+            "the following directives are not supported by wherryd yet: icc, userns-remap",
+        ),
         ({"host": []}, "the following directives don't match any configuration option: host"),
         ({"mtu": "x"}, 'invalid JSON: "mtu" must be a whole number, it is "x"'),
         ({"mtu": True}, 'invalid JSON: "mtu" must be a whole number, it is true'),
@@ -132,9 +135,8 @@ def test_what_the_file_says_is_checked_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ("-H tcp://0.0.0.0:2375", "-H tcp://0.0.0.0:2375 is not supported by wherryd yet: use unix:// or fd://"),
-        ("-H ftp://x", "invalid bind address (ftp://x): unsupported proto, use unix:// or fd://"),
-        ("-H /run/x", "invalid bind address (/run/x): unsupported proto, use unix:// or fd://"),
+        ("-H ftp://x", "invalid bind address (ftp://x): unsupported proto, use unix://, tcp:// or fd://"),
+        ("-H /run/x", "invalid bind address (/run/x): unsupported proto, use unix://, tcp:// or fd://"),
         ("-H unix://x", "invalid bind address (unix://x): the path of a unix socket must be absolute"),
         ("-l loud", "invalid logging level: loud"),
         ("--log-driver syslog", "--log-driver syslog is not supported by wherryd yet: use json-file or none"),

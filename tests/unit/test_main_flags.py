@@ -45,7 +45,7 @@ def test_values(arguments: list[str], expected: dict[str, object]) -> None:
         (["--debug", "false"], '"wherryd" accepts no arguments.'),
         (["--", "x"], '"wherryd" accepts no arguments.'),
         (["--deb"], "unknown flag: --deb"),
-        (["--tls"], "--tls is not supported by wherryd yet"),
+        (["--raw-logs"], "--raw-logs is not supported by wherryd yet"),
         (["--storage-driver=overlay2"], "--storage-driver is not supported by wherryd yet"),
         (["-s", "overlay2"], "--storage-driver is not supported by wherryd yet"),
     ],

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import re
 import socket
+import ssl
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, unquote
@@ -23,6 +24,7 @@ from wherry.api.query import Query
 from wherry.api.reply import NOT_FOUND, TEXT, Answer, Hijack, Raw, Reply, Stream, error_reply, json_reply
 from wherry.api.router import Entry, Router, load_routes, table
 from wherry.api.services import Services
+from wherry.api.tls import TlsFront
 from wherry.api.writer import Writer
 from wherry.base.errors import EngineError, InvalidParameter
 from wherry.base.version import API_VERSION, MIN_API_VERSION
@@ -88,11 +90,11 @@ class ApiServer:
         self._http: web.Server | None = None
         self._listeners: list[asyncio.Server] = []
 
-    async def start(self, sockets: Sequence[socket.socket]) -> None:
-        """Begin to answer on bound stream sockets, unix or TCP; they are closed by `stop`."""
+    async def start(self, sockets: Sequence[socket.socket], tls: ssl.SSLContext | None = None) -> None:
+        """Begin to answer on bound stream sockets, unix or TCP; they are closed by `stop`. `tls` is for TCP."""
         self._http = web.Server(self._handle)
         for sock in sockets:
-            self._listeners.append(await self._listen(self._http, sock))
+            self._listeners.append(await self._listen(self._http, sock, tls))
 
     async def stop(self, seconds: float) -> None:
         """Close the listeners, cut the long polls, and give other requests `seconds` to end."""
@@ -105,7 +107,7 @@ class ApiServer:
             await self._http.shutdown(seconds)
 
     @staticmethod
-    async def _listen(http: web.Server, sock: socket.socket) -> asyncio.Server:
+    async def _listen(http: web.Server, sock: socket.socket, tls: ssl.SSLContext | None) -> asyncio.Server:
         loop = asyncio.get_running_loop()
 
         def connection() -> Gate:
@@ -113,6 +115,8 @@ class ApiServer:
 
         if sock.family == socket.AF_UNIX:
             return await loop.create_unix_server(connection, sock=sock, backlog=BACKLOG)
+        if tls is not None:
+            return await loop.create_server(lambda: TlsFront(tls, connection), sock=sock, backlog=BACKLOG)
         return await loop.create_server(connection, sock=sock, backlog=BACKLOG)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:

@@ -45,7 +45,12 @@ class Config:
     given: frozenset[str] = frozenset()
     """The keys that flags or file set; the others have their defaults."""
     hosts: tuple[str, ...] = ()
-    """`unix:///path` or `fd://[name]`; by default one socket, `<exec_root>/wherry.sock`."""
+    """`unix:///path`, `tcp://address:port` or `fd://[name]`; by default one socket, `<exec_root>/wherry.sock`."""
+    tls: bool = False
+    tlsverify: bool = False
+    tlscacert: str = "~/.docker/ca.pem"
+    tlscert: str = "~/.docker/cert.pem"
+    tlskey: str = "~/.docker/key.pem"
     data_root: str = "/var/lib/wherry"
     exec_root: str = "/run/wherry"
     pidfile: str = ""
@@ -206,9 +211,10 @@ def _settled(values: Mapping[str, Any]) -> Config:
     settled = replace(
         config,
         given=frozenset(values),
+        tls=config.tls or "tlsverify" in values,
         data_root=data_root,
         exec_root=exec_root,
-        hosts=tuple(host if host != "unix://" else f"unix://{exec_root}/wherry.sock" for host in config.hosts)
+        hosts=tuple(_whole(host, exec_root, config.tls or "tlsverify" in values) for host in config.hosts)
         or (f"unix://{exec_root}/wherry.sock",),
         pidfile=os.path.abspath(config.pidfile) if config.pidfile else f"{exec_root}/wherryd.pid",
         containerd=config.containerd.removeprefix("unix://"),
@@ -219,6 +225,18 @@ def _settled(values: Mapping[str, Any]) -> Config:
     )
     _check(settled)
     return settled
+
+
+def _whole(host: str, exec_root: str, tls: bool) -> str:
+    """Return a host with Docker's defaults for what it leaves out: path, address, port."""
+    if host == "unix://":
+        return f"unix://{exec_root}/wherry.sock"
+    scheme, _, address = host.partition("://")
+    if scheme != "tcp":
+        return host
+    address = address.rstrip("/") or "localhost"
+    named = ":" in address.rpartition("]")[2]
+    return f"tcp://{address}" if named else f"tcp://{address}:{2376 if tls else 2375}"
 
 
 def _check(config: Config) -> None:
@@ -238,12 +256,18 @@ def _check(config: Config) -> None:
 
 def _check_host(host: str) -> None:
     scheme, separator, path = host.partition("://")
-    if scheme in ("tcp", "npipe", "ssh"):
-        raise InvalidParameter(f"-H {host} is not supported by wherryd yet: use unix:// or fd://")
-    if not separator or scheme not in ("unix", "fd"):
-        raise InvalidParameter(f"invalid bind address ({host}): unsupported proto, use unix:// or fd://")
+    if not separator or scheme not in ("unix", "fd", "tcp"):
+        raise InvalidParameter(f"invalid bind address ({host}): unsupported proto, use unix://, tcp:// or fd://")
+    if scheme == "tcp":
+        _check_tcp(host, path)
     if scheme == "unix" and not path.startswith("/"):
         raise InvalidParameter(f"invalid bind address ({host}): the path of a unix socket must be absolute")
+
+
+def _check_tcp(host: str, address: str) -> None:
+    _, separator, port = address.rpartition(":")
+    if not separator or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise InvalidParameter(f"invalid bind address ({host}): invalid port: {port if separator else ''}")
 
 
 def _check_log_driver(name: str) -> None:

@@ -29,10 +29,11 @@ from wherry.host.notify import notify
 from wherry.host.zygote import Zygote
 from wherry.main.config import Config
 from wherry.main.identity import engine_id
-from wherry.main.listeners import bind, unbind
+from wherry.main.listeners import bind, caution, unbind
 from wherry.main.logs import set_log_level
 from wherry.main.pidfile import Pidfile
 from wherry.main.reload import Identity, Reload
+from wherry.main.tls import server_context
 from wherry.main.wire import SNAPSHOTTER, Engine, wire
 from wherry.state.store import Store
 
@@ -81,6 +82,8 @@ async def _up(config: Config, up: AsyncExitStack) -> tuple[Engine, ApiServer]:
     up.enter_context(Pidfile(config.pidfile))
     zygote = await Zygote.start(exec_lock)
     up.push_async_callback(zygote.close)
+    tls = server_context(config)
+    await caution(config)
     listeners = bind(config.hosts, config.group, os.environ)
     up.callback(unbind, config.hosts)
     channel = await _containerd(config, up)
@@ -93,7 +96,7 @@ async def _up(config: Config, up: AsyncExitStack) -> tuple[Engine, ApiServer]:
     await engine.boot(config.live_restore)
     await _metrics(config, engine, host, up)
     server = ApiServer(engine.services, ENGINE_VERSION)
-    await server.start(listeners)
+    await server.start(listeners, tls)
     return engine, server
 
 

@@ -1,19 +1,35 @@
 """The sockets that the API answers on: bound by us, or handed over by systemd (api-containers.md 1.1)."""
 
+import asyncio
 import contextlib
 import grp
+import ipaddress
 import logging
 import os
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from wherry.base.errors import InvalidParameter
+from wherry.base.offload import offload
 from wherry.host.errors import translate
 from wherry.host.notify import listen_fds
+from wherry.main.config import Config
 
 log = logging.getLogger("wherry.listen")
 
 BACKLOG = 1024
+INSECURE = (
+    "Binding to IP address without --tlsverify is insecure and gives root access on this machine to everyone who has "
+    "access to your network.",
+    "Binding to an IP address, even on localhost, can also give access to scripts run in a browser. Be safe out there!",
+)
+DEPRECATED = (
+    "Binding to an IP address without --tlsverify is deprecated. "
+    "Startup is intentionally being slowed down to show this message",
+    "Please consider generating tls certificates with client validation to prevent exposing unauthenticated root "
+    "access to your network",
+    "You can override this by explicitly specifying '--tls=false' or '--tlsverify=false'",
+)
 DEFAULT_GROUP = "docker"
 
 
@@ -26,6 +42,8 @@ def bind(hosts: Iterable[str], group: str, environ: Mapping[str, str]) -> list[s
             raise InvalidParameter(f"bad format {host}, expected PROTO://ADDR")
         if scheme == "unix":
             found.append(_unix(address, group))
+        elif scheme == "tcp":
+            found.append(_tcp(address))
         elif scheme == "fd":
             found += _handed(address, environ)
         else:
@@ -57,6 +75,50 @@ def _unix(path: str, group: str) -> socket.socket:
         os.chmod(path, 0o660)
         listener.listen(BACKLOG)
     return listener
+
+
+def _tcp(address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    with translate(f"failed to load listeners: listen tcp {address}"):
+        found = socket.getaddrinfo(
+            host.strip("[]") or None, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        family, *_, where = found[0]
+        listener = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(where)
+            listener.listen(BACKLOG)
+        except OSError:
+            listener.close()
+            raise
+    return listener
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a `tcp://` host can be reached from this machine alone; a name that nobody knows cannot be said to."""
+    name = host.partition("://")[2].rpartition(":")[0].strip("[]")
+    if name == "localhost":
+        return True
+    try:
+        found = socket.getaddrinfo(name or "0.0.0.0", None)  # noqa: S104 - what an empty address means
+    except OSError:
+        return False
+    return all(ipaddress.ip_address(str(where[0]).partition("%")[0]).is_loopback for *_, where in found)
+
+
+async def caution(config: Config, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep) -> None:
+    """Warn of TCP without client certificates, and take Docker's time for it (api-containers.md 1.1)."""
+    for host in config.hosts:
+        if not host.startswith("tcp://") or config.tlsverify:
+            continue
+        for text in INSECURE:
+            log.warning("%s (host %s)", text, host)
+        await sleep(1)
+        if not config.given & {"tls", "tlsverify"} and not await offload(is_loopback, host):
+            for text in DEPRECATED:
+                log.warning("%s (host %s)", text, host)
+            await sleep(15)
 
 
 def _group(name: str, path: str) -> int:

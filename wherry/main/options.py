@@ -45,8 +45,13 @@ _B, _U = Kind.SIZE, Kind.ULIMITS
 
 GROUPS: dict[str, tuple[Option, ...]] = {
     "Where it lives": (
-        Option("host", _L, "hosts", "Listen on unix://PATH or systemd's fd:// (repeatable)", "H"),
+        Option("host", _L, "hosts", "Listen on unix://PATH, tcp://ADDRESS:PORT or systemd's fd:// (repeatable)", "H"),
         Option("group", _T, "group", "Group that may use the socket", "G"),
+        Option("tls", _S, "tls", "Speak TLS on TCP; implied by --tlsverify"),
+        Option("tlsverify", _S, "tlsverify", "Speak TLS on TCP, to clients with a certificate only"),
+        Option("tlscacert", _T, "tlscacert", "Whose signature a client's certificate needs"),
+        Option("tlscert", _T, "tlscert", "Certificate of the engine"),
+        Option("tlskey", _T, "tlskey", "Its key"),
         Option("data-root", _T, "data-root", "Keeps images, containers and volumes"),
         Option("exec-root", _T, "exec-root", "Keeps what a reboot may take: sockets, namespaces"),
         Option("pidfile", _T, "pidfile", "File for the daemon's process id", "p"),
@@ -108,7 +113,7 @@ ip ip-forward-no-drop ip6tables ipv6 log-format
 max-concurrent-uploads max-download-attempts network-control-plane-mtu network-diagnostic-port
 no-proxy node-generic-resource:node-generic-resources nri-opts raw-logs
 restart rootless selinux-enabled storage-driver
-storage-opt:storage-opts swarm-default-advertise-addr tls tlscacert tlscert tlskey tlsverify userland-proxy
+storage-opt:storage-opts swarm-default-advertise-addr userland-proxy
 userland-proxy-path userns-remap
 """
 
