@@ -116,7 +116,9 @@ def refusal(engine: Engine, *flags: str) -> str:
     assert found is not None, done.stderr.decode()
     words = "failed to set up container networking: driver failed programming external connectivity on endpoint"
     assert words in done.stderr.decode()
-    return found[2]
+    docker_words, ours = found[2].split(" (step endpoints, network bridge: ")
+    assert ours.endswith(")")
+    return docker_words
 
 
 def test_reached_from_everywhere(engine: Engine) -> None:
