@@ -62,6 +62,10 @@ STATUSES = each(
         "create bind *",
         "exec of bad keys",
         "start as an absent *",
+        "checkpoint of bad id",
+        "checkpoints of *",
+        "start from checkpoint outside",
+        "start with checkpoint",
         "start with an absent group",
     ),
     "*status",
@@ -82,6 +86,12 @@ LATER_WORDS = (
         "body.message",
         "the words of dockerd 29, which name the parameter",
     ),
+    *each(
+        ("checkpoint of bad id", "start from checkpoint outside", "start with checkpoint"),
+        "*message",
+        "no name leads out of the directory of checkpoints, wherever it is given; the words of the release after 29",
+    ),
+    Known("checkpoints of absent directory", "body.message", "names the directory, as the release after 29 does"),
     Known("platform bad", "body.message", "the words of the release before, which say the same more plainly"),
     Known("stored ports", "*Config.ExposedPorts.*", "stored with their protocol, as dockerd 29 does"),
 )
@@ -128,7 +138,7 @@ OURS = (
     Known("create port protocol bad", "*", "refused at create; dockerd 28 stores it and publishes nothing"),
     Known("create in a file", "*", "create mounts nothing, so a bad working directory is told at start"),
     *each(
-        ("start as an absent user", "start with a bad tmpfs"),
+        ("start as an absent user", "start with a bad tmpfs", "start from absent checkpoint"),
         "*LogPath",
         "the place of the log is known from the first start on, whether that failed early or late",
     ),

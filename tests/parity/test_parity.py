@@ -5,6 +5,7 @@ import os
 import pytest
 
 from tests.parity import (
+    calls_checkpoints,
     calls_cli,
     calls_create,
     calls_images,
@@ -33,6 +34,7 @@ MODULES = (
     calls_volumes,
     calls_networks,
     calls_hardware,
+    calls_checkpoints,
     calls_cli,
 )
 CASES = {case.name: case for module in MODULES for case in module.CASES}

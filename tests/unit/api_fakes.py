@@ -13,6 +13,7 @@ from wherry.api.server import ApiServer
 from wherry.api.services import AttachOptions, ListOptions, LogOptions, PullOptions, Services
 from wherry.base.errors import NotFound
 from wherry.base.events import EventBus
+from wherry.model.checkpoint import CreateOptions as CheckpointOptions
 from wherry.model.container import Created, CreateRequest, ExecRequest, ExecStart, HostConfig
 from wherry.model.volume import CreateOptions
 
@@ -89,8 +90,8 @@ class FakeContainers:
         self._note("create", name, request, platform, version)
         return Created(id=ID, warnings=[])
 
-    async def start(self, ref: str) -> str:
-        self._note("start", ref)
+    async def start(self, ref: str, checkpoint: str, directory: str) -> str:
+        self._note("start", ref, *filter(None, (checkpoint, directory)))
         return ""
 
     async def stop(self, ref: str, seconds: int | None, signal: str) -> None:
@@ -161,6 +162,21 @@ class FakeContainers:
 
     async def resize(self, ref: str, height: int, width: int) -> None:
         self._note("resize", ref, height, width)
+
+
+@dataclass
+class FakeCheckpoints:
+    calls: list[tuple[Any, ...]] = field(default_factory=list)
+
+    async def create(self, ref: str, asked: CheckpointOptions) -> None:
+        self.calls.append(("create", ref, asked))
+
+    async def list(self, ref: str, directory: str) -> Items:
+        self.calls.append(("list", ref, directory))
+        return [{"Name": "first"}]
+
+    async def remove(self, ref: str, ident: str, directory: str) -> None:
+        self.calls.append(("remove", ref, ident, directory))
 
 
 @dataclass
@@ -278,6 +294,8 @@ class Engine:
     """A running server: its fakes and the address of its socket."""
 
     containers: FakeContainers
+    checkpoints: FakeCheckpoints
+    system: FakeSystem
     execs: FakeExecs
     images: FakeImages
     volumes: FakeVolumes
@@ -333,11 +351,12 @@ async def serving(directory: Path, family: int = socket.AF_UNIX) -> AsyncIterato
     address = sock.getsockname()
     containers, execs, images, events = FakeContainers(), FakeExecs(), FakeImages(), EventBus()
     volumes = FakeVolumes()
-    services = Services(containers, execs, images, FakeNetworks(), volumes, FakeSystem(), events)
+    checkpoints, system = FakeCheckpoints(), FakeSystem()
+    services = Services(containers, checkpoints, execs, images, FakeNetworks(), volumes, system, events)
     server = ApiServer(services, "28.5.0")
     await server.start([sock])
     try:
-        yield Engine(containers, execs, images, volumes, events, server, address)
+        yield Engine(containers, checkpoints, system, execs, images, volumes, events, server, address)
     finally:
         await server.stop(1.0)
 

@@ -14,9 +14,10 @@ from wherry.containerd import content, events, images, leases, snapshots, tasks
 from wherry.containerd.containers import Containers
 from wherry.containerd.diff import Diff
 from wherry.containerd.gen.messages import CLASSES, AnyValue, Empty, Timestamp, message
-from wherry.containerd.options import runc_options
+from wherry.containerd.options import checkpoint_options, runc_options
 from wherry.containerd.snapshots import MountSpec
 from wherry.containerd.tasks import Exit, TaskState
+from wherry.containerd.values import from_descriptor, to_descriptor
 from wherry.containerd.version import snapshotters, version
 from wherry.model.image import Descriptor
 
@@ -252,6 +253,32 @@ async def test_tasks_send_what_they_are_told(tmp_path: Path) -> None:
     assert execute.spec.type_url == "types.containerd.io/opencontainers/runtime-spec/1/Process"
     assert (execute.exec_id, execute.terminal) == ("e", True)
     assert tasks.KillRequest.FromString(killed[0][0]).all
+
+
+async def test_tasks_write_checkpoints_and_restore_them(tmp_path: Path) -> None:
+    tar = Descriptor(media_type=tasks.CHECKPOINT_MEDIA_TYPE, digest=DIGEST, size=7)
+    async with serving(tmp_path) as (script, channel):
+        reply = tasks.CheckpointTaskResponse(descriptors=[to_descriptor(tar)])
+        written = script.answer(f"{tasks.SERVICE}/Checkpoint", reply)
+        created = script.answer(f"{tasks.SERVICE}/Create", tasks.CreateTaskResponse())
+        service = tasks.Tasks(channel)
+        assert await service.checkpoint("c", checkpoint_options(True, "/work"), "lease") == [tar]
+        assert await service.create("c", "", "", "", False, None, tar) == 0
+    [(request, headers)] = written
+    sent = tasks.CheckpointTaskRequest.FromString(request)
+    assert (sent.container_id, sent.options.type_url) == ("c", "containerd.runc.v1.CheckpointOptions")
+    assert sent.options.value == b"\x08\x01\x4a\x05/work"
+    assert headers["containerd-lease"] == "lease"
+    assert from_descriptor(tasks.CreateTaskRequest.FromString(created[0][0]).checkpoint) == tar
+
+
+async def test_a_lease_is_held_meanwhile_and_an_old_one_ended_before(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (script, channel):
+        deleted = script.answer(f"{leases.SERVICE}/Delete", Empty())
+        created = script.answer(f"{leases.SERVICE}/Create", Empty())
+        async with leases.Leases(channel).held("l", {"a": "b"}) as lease:
+            assert (lease, len(deleted), len(created)) == ("l", 1, 1)
+        assert len(deleted) == 2
 
 
 async def test_tasks_tell_states_and_exits(tmp_path: Path) -> None:

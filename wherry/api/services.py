@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from wherry.base.events import EventBus
+from wherry.model.checkpoint import CreateOptions as CheckpointOptions
 from wherry.model.container import Created, CreateRequest, EndpointSettings, ExecRequest, ExecStart, HostConfig
 from wherry.model.network import CreateRequest as NetworkRequest
 from wherry.model.query import AttachOptions as AttachOptions
@@ -56,8 +57,8 @@ class ContainerVerbs(Protocol):
         """Create from a body that api/versions.py has lifted to the newest shape."""
         ...
 
-    async def start(self, ref: str) -> str:
-        """Start; returns the value of Server-Timing. NotModified when it runs."""
+    async def start(self, ref: str, checkpoint: str, directory: str) -> str:
+        """Start, or restore a checkpoint; returns the value of Server-Timing. NotModified when it runs."""
         ...
 
     async def restart(self, ref: str, seconds: int | None, signal: str) -> None:
@@ -130,6 +131,22 @@ class ContainerVerbs(Protocol):
 
     async def resize(self, ref: str, height: int, width: int) -> None:
         """Resize the terminal of the container's first process."""
+        ...
+
+
+class CheckpointVerbs(Protocol):
+    """The verbs on a container's checkpoints; an empty directory is the container's own."""
+
+    async def create(self, ref: str, asked: CheckpointOptions) -> None:
+        """Write a checkpoint of a running container."""
+        ...
+
+    async def list(self, ref: str, directory: str) -> Items:
+        """CheckpointSummary entries."""
+        ...
+
+    async def remove(self, ref: str, ident: str, directory: str) -> None:
+        """Remove one."""
         ...
 
 
@@ -260,6 +277,7 @@ class Services:
     """Everything a route may reach."""
 
     containers: ContainerVerbs
+    checkpoints: CheckpointVerbs
     execs: ExecVerbs
     images: ImageVerbs
     networks: NetworkVerbs

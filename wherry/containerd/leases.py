@@ -1,10 +1,12 @@
 """Leases: what keeps content and snapshots from containerd's garbage collector (images.md 4)."""
 
 import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from wherry.base.errors import NotFound
+from wherry.base.tasks import finish
 from wherry.containerd.channel import CALL_DEADLINE, SYNC_DEADLINE, Channel
 from wherry.containerd.gen.messages import Empty, message, nanoseconds
 
@@ -51,6 +53,16 @@ class Leases:
         deadline = SYNC_DEADLINE if sync else CALL_DEADLINE
         with contextlib.suppress(NotFound):
             await self._channel.call(f"{SERVICE}/Delete", DeleteRequest(id=id, sync=sync), Empty, deadline=deadline)
+
+    @contextlib.asynccontextmanager
+    async def held(self, id: str, labels: dict[str, str]) -> AsyncIterator[str]:
+        """Hold a lease meanwhile; one of that name is of an earlier life and ended first."""
+        await self.delete(id)
+        await self.create(id, labels)
+        try:
+            yield id
+        finally:
+            await finish(self.delete(id))
 
     async def list(self) -> list[Lease]:
         """Return all leases of the namespace, expired ones that are not yet collected too."""

@@ -5,6 +5,8 @@ from wherry.containerd.values import RuntimeOptions
 
 RUNC_TYPE = "containerd.runc.v1.Options"
 RuncMessage = message(RUNC_TYPE)
+CHECKPOINT_TYPE = "containerd.runc.v1.CheckpointOptions"
+CheckpointMessage = message(CHECKPOINT_TYPE)
 
 
 def runc_options(
@@ -38,3 +40,9 @@ def runc_options(
         criu_work_path=criu_work_path,
     )
     return RuntimeOptions(RUNC_TYPE, options.SerializeToString())
+
+
+def checkpoint_options(exit: bool, work_path: str) -> RuntimeOptions:
+    """Return the options of a checkpoint: whether the container ends with it, and where CRIU leaves its log."""
+    options = CheckpointMessage(exit=exit, work_path=work_path)
+    return RuntimeOptions(CHECKPOINT_TYPE, options.SerializeToString())

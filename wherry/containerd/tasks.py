@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from wherry.containerd.channel import CALL_DEADLINE, Channel
 from wherry.containerd.gen.messages import AnyValue, Empty, message, nanoseconds
 from wherry.containerd.gen.pool import Message
-from wherry.containerd.values import RuntimeOptions, to_any
+from wherry.containerd.values import RuntimeOptions, from_descriptor, to_any, to_descriptor
+from wherry.model.image import Descriptor
 
 TASKS = "containerd.services.tasks.v1"
 SERVICE = f"{TASKS}.Tasks"
@@ -24,6 +25,8 @@ PauseTaskRequest = message(f"{TASKS}.PauseTaskRequest")
 ResumeTaskRequest = message(f"{TASKS}.ResumeTaskRequest")
 ResizePtyRequest = message(f"{TASKS}.ResizePtyRequest")
 CloseIORequest = message(f"{TASKS}.CloseIORequest")
+CheckpointTaskRequest = message(f"{TASKS}.CheckpointTaskRequest")
+CheckpointTaskResponse = message(f"{TASKS}.CheckpointTaskResponse")
 ListPidsResponse = message(f"{TASKS}.ListPidsResponse")
 WaitResponse = message(f"{TASKS}.WaitResponse")
 
@@ -33,6 +36,9 @@ STATUSES = ("unknown", "created", "running", "stopped", "paused", "pausing")
 Pids = list[int]
 LAUNCH_DEADLINE = 60.0
 """Seconds for what starts a shim or runs the OCI runtime: 20 to 50 ms on an idle machine, far more on a full one."""
+CHECKPOINT_DEADLINE = 1800.0
+"""Seconds for a checkpoint or its restore: all memory of the container is written twice."""
+CHECKPOINT_MEDIA_TYPE = "application/vnd.containerd.container.criu.checkpoint.criu.tar"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,23 +74,38 @@ class Tasks:
         self._channel = channel
 
     async def create(
-        self, id: str, stdin: str, stdout: str, stderr: str, terminal: bool, options: RuntimeOptions | None
+        self,
+        id: str,
+        stdin: str,
+        stdout: str,
+        stderr: str,
+        terminal: bool,
+        options: RuntimeOptions | None,
+        checkpoint: Descriptor | None = None,
     ) -> int:
         """Start the shim and create the container, its process not yet running; return the init's pid.
 
-        stdin, stdout and stderr are paths of fifos, `""` for none; the shim opens them now.
+        stdin, stdout and stderr are paths of fifos, `""` for none; the shim opens them now. From a checkpoint (a tar in
+        the content store, read before this returns) the process is made at `start` only, and the pid is 0.
         Conflict if there is a task.
         """
         request = CreateTaskRequest(
-            container_id=id, stdin=stdin, stdout=stdout, stderr=stderr, terminal=terminal, options=to_any(options)
+            container_id=id,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            terminal=terminal,
+            options=to_any(options),
+            checkpoint=None if checkpoint is None else to_descriptor(checkpoint),
         )
-        reply = await self._channel.call(f"{SERVICE}/Create", request, CreateTaskResponse, deadline=LAUNCH_DEADLINE)
+        deadline = LAUNCH_DEADLINE if checkpoint is None else CHECKPOINT_DEADLINE
+        reply = await self._channel.call(f"{SERVICE}/Create", request, CreateTaskResponse, deadline=deadline)
         return int(reply.pid)
 
-    async def start(self, id: str, exec_id: str = "") -> int:
+    async def start(self, id: str, exec_id: str = "", deadline: float = LAUNCH_DEADLINE) -> int:
         """Let the user's process run and return its pid."""
         request = ProcessRequest(container_id=id, exec_id=exec_id)
-        reply = await self._channel.call(f"{SERVICE}/Start", request, StartResponse, deadline=LAUNCH_DEADLINE)
+        reply = await self._channel.call(f"{SERVICE}/Start", request, StartResponse, deadline=deadline)
         return int(reply.pid)
 
     async def kill(self, id: str, signal: int, exec_id: str = "", everyone: bool = False) -> None:
@@ -155,6 +176,17 @@ class Tasks:
         """Let them run on."""
         request = ResumeTaskRequest(container_id=id)
         await self._channel.call(f"{SERVICE}/Resume", request, Empty, deadline=LAUNCH_DEADLINE)
+
+    async def checkpoint(self, id: str, options: RuntimeOptions, lease: str) -> list[Descriptor]:
+        """Write the state of a container into the content store, under a lease; return what was written.
+
+        The tar of CRIU's files has CHECKPOINT_MEDIA_TYPE; System in the runtime's words when it cannot.
+        """
+        request = CheckpointTaskRequest(container_id=id, options=to_any(options))
+        reply = await self._channel.call(
+            f"{SERVICE}/Checkpoint", request, CheckpointTaskResponse, deadline=CHECKPOINT_DEADLINE, lease=lease
+        )
+        return [from_descriptor(found) for found in reply.descriptors]
 
     async def get(self, id: str, exec_id: str = "") -> TaskState:
         """Return a task's state; NotFound."""

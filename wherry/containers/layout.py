@@ -39,6 +39,25 @@ class Layout:
         os.makedirs(directory, mode=0o710, exist_ok=True)
         return directory
 
+    def checkpoints(self, ident: str) -> str:
+        """The container's checkpoints, a directory each."""
+        return f"{self.directory(ident)}/checkpoints"
+
+    @property
+    def criu(self) -> str:
+        """Where CRIU works and leaves its log, a directory per container, while a checkpoint is made."""
+        return f"{self.exec_root}/criu"
+
+    @property
+    def containerd_temp(self) -> str:
+        """Where a containerd of ours has its temporary files (containerd/config.py)."""
+        return f"{self.exec_root}/containerd/tmp"
+
+    @property
+    def spool(self) -> str:
+        """Directory of nameless files."""
+        return f"{self.data_root}/tmp"
+
     def log(self, ident: str) -> str:
         """The file of the json-file driver."""
         return f"{self.directory(ident)}/{ident}-json.log"

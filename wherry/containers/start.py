@@ -8,7 +8,7 @@ import logging
 import time
 from typing import Any
 
-from wherry.base.errors import Conflict, System
+from wherry.base.errors import Conflict, Forbidden, System
 from wherry.base.ids import new_id
 from wherry.base.tasks import finish
 from wherry.containers.defaults import Defaults
@@ -63,12 +63,17 @@ class Start:
         self._news = news
         self._remove = remove
 
-    async def __call__(self, ident: str) -> None:
-        """Start; NotModified and Conflict are born before the first move, everything after it is a failed start."""
+    async def __call__(self, ident: str, checkpoint: str = "", directory: str = "") -> None:
+        """Start, from a checkpoint if one is named; what is refused before the first move is no failed start.
+
+        NotModified, Conflict, and Forbidden for a `directory` of checkpoints, which Docker has never supported.
+        """
         async with self._store.exclusive(ident) as slot:
             check(slot.rec, Verb.START)
+            if directory:
+                raise Forbidden("custom checkpointdir is not supported")
             self._restarts.forget(ident)
-            await self._start(slot, Verb.START, {"manually_stopped": False, "restart_count": 0})
+            await self._start(slot, Verb.START, {"manually_stopped": False, "restart_count": 0}, checkpoint)
 
     async def again(self, ident: str) -> None:
         """Start by policy: one whose back-off is over, or, at boot, one that has ended; else nothing."""
@@ -78,7 +83,7 @@ class Start:
             elif slot.rec.phase is Phase.EXITED:
                 await self._start(slot, Verb.START, {})
 
-    async def _start(self, slot: Slot, verb: Verb, facts: dict[str, Any]) -> None:
+    async def _start(self, slot: Slot, verb: Verb, facts: dict[str, Any], checkpoint: str = "") -> None:
         _, warnings = validate(slot.rec.host_config, None, self._defaults)  # this may be another machine than at create
         for warning in warnings:
             log.warning("start %s: %s", slot.rec.id, warning)
@@ -86,7 +91,7 @@ class Start:
         step, ident, ids = Rollback(slot, self._store.faults), slot.rec.id, slot.rec.network_ids
         with self._under_way.start(ident):
             try:
-                await slot.move(verb, **self._sandbox(slot.rec))
+                await slot.move(verb, **self._sandbox(slot.rec), checkpoint=checkpoint)
                 async with step:
                     await self._run(slot, step, facts)
             except BaseException as error:
@@ -116,7 +121,7 @@ class Start:
             spec = build_spec(slot.rec, known)  # pure, hence not a step
         began = time.time_ns()
         pid = await step.do(s.task, spec, await stdio)  # created, not yet running
-        await step.do(s.run, pid)  # the user's process lives from here
+        pid = await step.do(s.run, pid)  # the user's process lives from here
         facts = facts | {"pid": pid, "started_at": began, "receipt": step.receipt}
         await slot.move(Verb.STARTED, **facts)  # inside: a failed write rolls back too
         log.debug("start %s: %s", slot.rec.id, ", ".join(f"{k} {v * 1e3:.1f} ms" for k, v in step.spent.items()))

@@ -9,6 +9,7 @@ from wherry.base.offload import offload
 from wherry.containerd.containers import Containers
 from wherry.containerd.leases import Leases
 from wherry.containerd.snapshots import Snapshots
+from wherry.containers import checkpoints
 from wherry.containers.layout import Layout
 from wherry.host import files, mounts, netns
 from wherry.host.errors import translate
@@ -119,6 +120,9 @@ class Sweep:
             if self._store.by_id(os.path.basename(path)) is None:
                 with translate("remove the directory of no container"):
                     files.remove_tree(path)
+            else:
+                checkpoints.drop_half_written(self._layout.checkpoints(os.path.basename(path)))
+        checkpoints.remove(self._layout.criu)
 
 
 def _entries(directory: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ from wherry.base.metrics import Metrics
 from wherry.base.tasks import Supervisor
 from wherry.containers.attach import Attach, AttachSession
 from wherry.containers.connect import Connect
+from wherry.containers.checkpoints import check_id
 from wherry.containers.create import Create
 from wherry.containers.inspect import Inspect
 from wherry.containers.kill import Kill
@@ -66,10 +67,12 @@ class Containers:
         with self.metrics.timed(self.metrics.container_actions, "create"):
             return await self.supervisor.run(self.creator(name, request, platform, version), f"create {name}")
 
-    async def start(self, ref: str) -> str:
-        """Start a container; returns what it cost, as the header Server-Timing has it."""
+    async def start(self, ref: str, checkpoint: str, directory: str) -> str:
+        """Start a container, or restore a checkpoint; returns what it cost, as the header Server-Timing has it."""
+        if checkpoint:
+            check_id(checkpoint)
         ident = self.store.get(ref).id
-        await self.supervisor.run(self.starter(ident), f"start {ident}")
+        await self.supervisor.run(self.starter(ident, checkpoint, directory), f"start {ident}")
         rec = self.store.by_id(ident)
         return server_timing(rec) if rec is not None else ""
 

@@ -5,6 +5,8 @@ import errno
 import os
 import shutil
 import stat
+import tempfile
+from typing import IO, cast
 
 from wherry.host import syscalls
 
@@ -33,6 +35,19 @@ def write_in_place(path: str, data: bytes, mode: int = 0o644) -> None:
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
     with os.fdopen(fd, "wb") as file:
         file.write(data)
+
+
+def spool(directory: str) -> IO[bytes]:
+    """Open a file without a name below a directory, which is made if it is missing: its space is free at its close."""
+    os.makedirs(directory, 0o700, exist_ok=True)
+    return cast(IO[bytes], tempfile.TemporaryFile(dir=directory, buffering=0))
+
+
+def write_all(file: IO[bytes], data: bytes) -> None:
+    """Write all of it to an unbuffered file."""
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]
 
 
 def open_in_root(root: str, path: str, flags: int, mode: int = 0) -> int:

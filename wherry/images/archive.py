@@ -4,7 +4,6 @@ import bz2
 import gzip
 import lzma
 import os
-import tempfile
 import zlib
 from collections.abc import AsyncIterator
 from hashlib import sha256
@@ -15,6 +14,7 @@ import zstandard
 from wherry.base.errors import InvalidParameter
 from wherry.base.offload import offload
 from wherry.containerd.content import regroup
+from wherry.host import files
 from wherry.host.errors import translate
 from wherry.images.tarindex import Members, Span, read_members
 
@@ -188,12 +188,9 @@ def _read(fd: int, size: int, offset: int) -> bytes:
 
 def _make(directory: str) -> IO[bytes]:
     with translate("keep the archive"):
-        os.makedirs(directory, 0o700, exist_ok=True)
-        return cast(IO[bytes], tempfile.TemporaryFile(dir=directory, buffering=0))
+        return files.spool(directory)
 
 
 def _write(file: IO[bytes], piece: bytes) -> None:
-    view = memoryview(piece)
     with translate("keep the archive"):
-        while view:
-            view = view[file.write(view) :]
+        files.write_all(file, piece)

@@ -20,6 +20,7 @@ from wherry.containerd.snapshots import Snapshots
 from wherry.containerd.tasks import Tasks
 from wherry.containerd.version import version
 from wherry.containers.attach import Attach
+from wherry.containers.checkpoint import Checkpoints
 from wherry.containers.connect import Connect
 from wherry.containers.create import Create
 from wherry.containers.exec import Exec, Processes
@@ -43,6 +44,7 @@ from wherry.containers.recover import Recover
 from wherry.containers.remove import Remove
 from wherry.containers.rename import Rename
 from wherry.containers.restart import Restart
+from wherry.containers.restore import Restore
 from wherry.containers.sizes import Sizes
 from wherry.containers.start import Start
 from wherry.containers.steps.all import Steps
@@ -57,6 +59,7 @@ from wherry.containers.stop import Stop, grace
 from wherry.containers.sweep import Sweep
 from wherry.containers.top import Top
 from wherry.containers.underway import UnderWay
+from wherry.containers.unpacked import Unpacked
 from wherry.containers.update import Update
 from wherry.containers.verbs import Containers
 from wherry.containers.wait import Wait
@@ -162,7 +165,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
     engine_facts = gather(config, host)
     create_defaults = defaults(config, host, engine_facts)
 
-    leases, snapshots = Leases(channel), Snapshots(channel, SNAPSHOTTER)
+    content, leases, snapshots = Content(channel), Leases(channel), Snapshots(channel, SNAPSHOTTER)
     containers = ContainerdContainers(channel)
     shim = Shim(containers, Tasks(channel), mark)
     runtimes = Runtimes(config.exec_root, engine_facts.cgroup_driver == SYSTEMD)
@@ -170,14 +173,14 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
     networking = Networking(_network_config(config, ident), store.all)
     networks = NetworkRegistry(networking, store.networks, store.all, bus, supervisor, store.faults)
     images = ImageStore(
-        Content(channel),
+        content,
         Images(channel),
         snapshots,
         leases,
         Diff(channel),
         bus,
         lambda: [_use(rec) for rec in store.all()],
-        f"{config.data_root}/tmp",
+        layout.spool,
         mark,
         Registry(registries_of(config)),
         config.max_concurrent_downloads,
@@ -191,6 +194,8 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
     streams = Streams(keepers, hub, execs, layout)
     processes = Processes(shim, hub, news, supervisor, engine_facts.capabilities)
     notices = Notices(store, shim, streams, execs, processes, news, supervisor)
+    unpacked = Unpacked(layout.containerd_temp)
+    restore = Restore(content, leases, layout, unpacked, mark)
     steps = Steps(
         engine=engine_facts,
         rootfs=Rootfs(snapshots, layout),
@@ -199,8 +204,8 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         netns=Netns(zygote, layout),
         endpoints=Endpoints(networking, layout, news, metrics),
         stdio=streams,
-        task=Task(shim, runtimes),
-        run=Run(shim),
+        task=Task(shim, runtimes, restore),
+        run=Run(shim, restore),
     )
 
     async def start_again(ident: str) -> None:
@@ -249,6 +254,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         news=news,
         metrics=metrics,
     )
+    checkpoints = Checkpoints(store, supervisor, shim, content, leases, layout, unpacked, monitors, news, mark)
     system = System(
         Sources(
             config=config,
@@ -264,7 +270,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         )
     )
     return Engine(
-        services=Services(verbs, maker, images, networks, volumes, system, bus),
+        services=Services(verbs, checkpoints, maker, images, networks, volumes, system, bus),
         networks=networks,
         volumes=volumes,
         recover=Recover(store, shim, steps, keepers, hub, exits, stop, remove, sweep, restarts, monitors),

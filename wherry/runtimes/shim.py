@@ -11,7 +11,9 @@ import msgspec
 
 from wherry.base.errors import Conflict, DeadlineExceeded, EngineError, InvalidParameter, NotFound
 from wherry.containerd.containers import Containers
-from wherry.containerd.tasks import Exit, Tasks, TaskState
+from wherry.containerd.options import checkpoint_options
+from wherry.containerd.tasks import CHECKPOINT_DEADLINE, Exit, Tasks, TaskState
+from wherry.model.image import Descriptor
 from wherry.runtimes.registry import Runtime
 
 KILL_SECONDS = 10.0
@@ -35,19 +37,34 @@ class Shim:
         self._tasks = tasks
         self._labels = labels
 
-    async def create(self, ident: str, spec: bytes, runtime: Runtime, pipes: Pipes, terminal: bool) -> int:
-        """Create container and task; a stale one of the same id is deleted once. Returns the pid."""
+    async def create(
+        self,
+        ident: str,
+        spec: bytes,
+        runtime: Runtime,
+        pipes: Pipes,
+        terminal: bool,
+        checkpoint: Descriptor | None = None,
+    ) -> int:
+        """Create container and task; a stale one of the same id is deleted once.
+
+        Returns the pid; with a checkpoint there is no process before `restore`, and it is 0.
+        """
         options = runtime.options()
         try:
             await self._containers.create(ident, spec, runtime.shim, options, self._labels)
         except Conflict:
             await self.delete(ident)
             await self._containers.create(ident, spec, runtime.shim, options, self._labels)
-        return await self._tasks.create(ident, *pipes, terminal, options)
+        return await self._tasks.create(ident, *pipes, terminal, options, checkpoint)
 
     async def start(self, ident: str, exec_id: str = "") -> int:
         """Release a created process to exec; returns its pid."""
         return await self._tasks.start(ident, exec_id)
+
+    async def restore(self, ident: str) -> int:
+        """Make the processes of a task that was created from a checkpoint; returns the first one's pid."""
+        return await self._tasks.start(ident, deadline=CHECKPOINT_DEADLINE)
 
     async def exec(self, ident: str, exec_id: str, process: bytes, pipes: Pipes, terminal: bool) -> None:
         """Add a process (JSON of the OCI spec) to a running task."""
@@ -98,6 +115,14 @@ class Shim:
     async def resume(self, ident: str) -> None:
         """Let it run on."""
         await self._tasks.resume(ident)
+
+    async def checkpoint(self, ident: str, exit: bool, work: str, lease: str) -> list[Descriptor]:
+        """Write the state of a running container into the content store; see `Tasks.checkpoint`.
+
+        The options come with every call: `exit` needs nothing that the engine would have to remember of the task.
+        CRIU leaves its log as `dump.log` in the directory `work`.
+        """
+        return await self._tasks.checkpoint(ident, checkpoint_options(exit, work), lease)
 
     async def wait(self, ident: str, exec_id: str, seconds: float) -> Exit:
         """Wait for a process; DeadlineExceeded after `seconds`, NotFound when there is none."""

@@ -118,6 +118,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Network name to id as of the last start; inspect shows it after a stop."""
     receipt: Receipt = Receipt()
     end: Ending = Ending()
+    checkpoint: str = ""
+    """The checkpoint that the last start restored, by name."""
     owed: tuple[str, ...] = ()
     """Names of steps whose release failed and is still due."""
 

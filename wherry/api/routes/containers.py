@@ -10,7 +10,7 @@ from wherry.api.router import delete, get, post
 from wherry.api.services import Json, ListOptions
 from wherry.api.typed import convert
 from wherry.api.versions import cut_container, cut_summary, lift_create, lift_platform, lift_signal
-from wherry.base.errors import Forbidden, InvalidParameter
+from wherry.base.errors import InvalidParameter
 from wherry.model.container import CreateRequest, HostConfig
 
 OLD_START_BODY = 7
@@ -37,12 +37,11 @@ async def start(call: Call) -> Answer:
         raise InvalidParameter(
             "starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24"
         )
-    if call.query.text("checkpoint"):
+    checkpoint, directory = call.query.text("checkpoint"), call.query.text("checkpoint-dir")
+    if checkpoint and not call.services.system.experimental:
         raise InvalidParameter("checkpoint is only supported in experimental mode")
-    if call.query.text("checkpoint-dir"):
-        raise Forbidden("custom checkpointdir is not supported")
     await call.body()
-    timing = await call.services.containers.start(call.params["name"])
+    timing = await call.services.containers.start(call.params["name"], checkpoint, directory)
     return Reply(204, headers=f"Server-Timing: {timing}\r\n".encode() if timing else b"")
 
 

@@ -88,7 +88,7 @@ FIELDS: dict[str, str] = {
     # Tasks.
     "containerd.services.tasks.v1.CreateTaskRequest": (
         "container_id=1 rootfs=3:containerd.types.Mount* stdin=4 stdout=5 stderr=6 terminal=7:bool"
-        " options=9:google.protobuf.Any"
+        " checkpoint=8:containerd.types.Descriptor options=9:google.protobuf.Any"
     ),
     "containerd.services.tasks.v1.CreateTaskResponse": "container_id=1 pid=2:uint32",
     "containerd.services.tasks.v1.ProcessRequest": "container_id=1 exec_id=2",
@@ -108,6 +108,8 @@ FIELDS: dict[str, str] = {
     "containerd.services.tasks.v1.ResumeTaskRequest": "container_id=1",
     "containerd.services.tasks.v1.ResizePtyRequest": "container_id=1 exec_id=2 width=3:uint32 height=4:uint32",
     "containerd.services.tasks.v1.CloseIORequest": "container_id=1 exec_id=2 stdin=3:bool",
+    "containerd.services.tasks.v1.CheckpointTaskRequest": "container_id=1 options=3:google.protobuf.Any",
+    "containerd.services.tasks.v1.CheckpointTaskResponse": "descriptors=1:containerd.types.Descriptor*",
     "containerd.services.tasks.v1.ListPidsResponse": "processes=1:containerd.v1.types.ProcessInfo*",
     "containerd.services.tasks.v1.WaitResponse": "exit_status=1:uint32 exited_at=2:google.protobuf.Timestamp",
     # Diff.
@@ -151,4 +153,5 @@ FIELDS: dict[str, str] = {
         "no_pivot_root=1:bool no_new_keyring=2:bool shim_cgroup=3 io_uid=4:uint32 io_gid=5:uint32 binary_name=6 root=7"
         " systemd_cgroup=9:bool criu_image_path=10 criu_work_path=11"
     ),
+    "containerd.runc.v1.CheckpointOptions": "exit=1:bool work_path=9",
 }

@@ -4,6 +4,7 @@ import msgspec
 
 from wherry.base.errors import EngineError
 from wherry.containers.failure import at_runtime
+from wherry.containers.restore import Restore
 from wherry.runtimes.registry import Runtimes
 from wherry.runtimes.shim import Shim
 from wherry.state.record import Record
@@ -14,35 +15,43 @@ from wherry.streams.keepers import Stdio
 class Task:
     """After acquire: a containerd container and a created task, both named by the container id.
 
-    Release kills whatever lives in it, waits for its end, and deletes both by that id.
+    The tar of a checkpoint to restore is in the content store while the task is created. Release kills whatever lives
+    in the task, waits for its end, and deletes both by that id, and the tar.
     """
 
     name = "task"
 
-    def __init__(self, shim: Shim, runtimes: Runtimes) -> None:
-        """Take the tier that runs tasks and the names of runtimes."""
+    def __init__(self, shim: Shim, runtimes: Runtimes, restore: Restore) -> None:
+        """Take the tier that runs tasks, the names of runtimes, and where checkpoints come from."""
+        self._restore = restore
         self._shim = shim
         self._runtimes = runtimes
         self._encode = msgspec.json.Encoder().encode
 
     async def acquire(self, slot: Slot, spec: dict[str, object], stdio: Stdio) -> int:
-        """Create the task; returns the pid of its first process."""
+        """Create the task; returns the pid of its first process, 0 when that is restored from a checkpoint."""
         rec = slot.rec
+        checkpoint = await self._restore.offer(rec) if rec.checkpoint else None
         runtime = self._runtimes.choose(rec.host_config.runtime)
         try:
-            return await self._shim.create(
+            pid = await self._shim.create(
                 rec.id,
                 self._encode(spec),
                 runtime,
                 (stdio.stdin, stdio.stdout, stdio.stderr),
                 rec.config.tty,
+                checkpoint,
             )
         except EngineError as error:
             raise at_runtime(f"failed to create task for container: {error}") from error
+        if checkpoint is not None:
+            await self._restore.withdraw(rec)
+        return pid
 
     async def release(self, rec: Record) -> None:
         """Kill, reap and delete; nothing there is fine."""
         await self._shim.delete(rec.id)
+        await self._restore.end(rec)
 
 
 class Run:
@@ -50,16 +59,21 @@ class Run:
 
     name = "run"
 
-    def __init__(self, shim: Shim) -> None:
-        """Take the tier that runs tasks."""
+    def __init__(self, shim: Shim, restore: Restore) -> None:
+        """Take the tier that runs tasks, and where checkpoints come from."""
+        self._restore = restore
         self._shim = shim
 
     async def acquire(self, slot: Slot, pid: int) -> int:
-        """Start the created task; returns the pid it was created with."""
+        """Start the created task, or restore it; returns the pid of its first process, created as `pid` or only now."""
         try:
-            await self._shim.start(slot.rec.id)
+            if slot.rec.checkpoint:
+                pid = await self._shim.restore(slot.rec.id)
+            else:
+                await self._shim.start(slot.rec.id)
         except EngineError as error:
             raise at_runtime(str(error)) from error
+        await self._restore.end(slot.rec)
         return pid
 
     async def release(self, rec: Record) -> None:
