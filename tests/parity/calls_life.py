@@ -107,6 +107,8 @@ VERBS = (
     *(case(f"wait when {state}", wait(), setup=STATES[state]) for state in ("created", "exited")),
     case("wait for the exit of long ago", Call("POST", "/containers/{c}/wait", version="/v1.29"), setup=EXITED),
     case("resize of a terminal", Call("POST", "/containers/{c}/resize", "h=30&w=100"), setup=TERMINAL),
+    *in_every_state("unpause", Call("POST", "/containers/{c}/unpause")),
+    case("restart by bad signal", Call("POST", "/containers/{c}/restart", "signal=NONSENSE"), SHOW, setup=RUNNING),
     case("stop of what ignores", STOP, SHOW, setup=RUNNING),
     case("stop by signal", Call("POST", "/containers/{c}/stop", "signal=KILL&t=5"), SHOW, setup=RUNNING),
     case("kill by HUP", Call("POST", "/containers/{c}/kill", "signal=HUP"), setup=RUNNING),

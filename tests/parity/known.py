@@ -58,6 +58,8 @@ STATUSES = each(
         "logs until no time",
         "stop no number",
         "stop by bad signal",
+        "restart by bad signal",
+        "unpause when *",
         "create security *",
         "create bind *",
         "exec of bad keys",
@@ -69,7 +71,7 @@ STATUSES = each(
         "start with an absent group",
     ),
     "*status",
-    "what the client did wrong is 400 here; dockerd 28 lost the class of the error and says 500",
+    "what the client did wrong is 400 here, 404 or 409; dockerd 28 lost the class of the error and says 500",
 )
 
 LATER_WORDS = (

@@ -112,7 +112,7 @@ def test_health_before_during_and_after_runs() -> None:
     assert current(checked(phase=Phase.EXITED, generation=1), known) == known
     assert current(checked(phase=Phase.RUNNING, generation=2), known) == Health(STARTING, 0, (FAIL,), 2)
     forgotten = current(checked(phase=Phase.EXITED, generation=4, started_before=True), None)
-    assert forgotten == Health(UNHEALTHY, generation=4)
+    assert forgotten == Health(generation=4)
 
 
 @pytest.mark.parametrize(

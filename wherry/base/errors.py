@@ -51,3 +51,10 @@ class DeadlineExceeded(EngineError):
 
 class System(EngineError):
     """The system failed under a correct request (500)."""
+
+
+def reworded(error: EngineError, text: str) -> EngineError:
+    """Return an error of the same kind with another text."""
+    kind = next(kind for kind in type(error).__mro__ if kind.__module__ == __name__)
+    made: EngineError = kind(text)
+    return made

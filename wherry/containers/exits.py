@@ -10,7 +10,9 @@ import msgspec
 from wherry.base.errors import DeadlineExceeded, EngineError, NotFound, Unavailable
 from wherry.base.offload import offload
 from wherry.base.tasks import Supervisor, finish
+from wherry.base.units import SECOND
 from wherry.containerd.tasks import Exit
+from wherry.containers.lived import lived
 from wherry.containers.monitors import Monitors
 from wherry.containers.news import News
 from wherry.containers.policy import Restarts
@@ -79,12 +81,13 @@ class Exits:
                 used = await offload(self._usage, slot.rec)  # the releases delete the cgroup
                 owed = await finish(release_all(self._steps.all, slot.rec))
                 at = exit.at_ns or time.time_ns()
-                pause = self._restarts.pause(slot.rec, exit.status, at)
+                spent = lived(slot.rec, at)
+                pause = self._restarts.pause(slot.rec, exit.status, spent)
                 verb = Verb.EXIT if pause is None else Verb.BACKOFF
                 end = msgspec.structs.replace(slot.rec.end, usage=used, unseen=not exit.at_ns)
                 rec = await slot.move(verb, exit_code=exit.status, finished_at=at, end=end, **leftovers(owed))
-                lived = str(max(0, at - rec.started_at) // 1_000_000_000)
-                self._news.container(rec, "die", exitCode=str(rec.exit_code), execDuration=lived)
+                duration = str(spent // SECOND)
+                self._news.container(rec, "die", exitCode=str(rec.exit_code), execDuration=duration)
                 self._waiters.wake(ident, Moment.EXIT, Outcome(rec.exit_code))
                 if pause is not None:
                     self._restarts.schedule(rec, pause)

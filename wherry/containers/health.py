@@ -104,14 +104,14 @@ HealthOf = Callable[[Record], Health | None]
 def current(rec: Record, known: Health | None) -> Health | None:
     """Return how a container is; None without a check, or before its first run.
 
-    A new run is starting from the moment it is one; a run that nobody remembers ended unhealthy, as all do.
+    A new run is starting from the moment it is one; of an ended run that nobody remembers no more is known.
     """
     if Check.of(rec.config) is None:
         return None
     if rec.alive and (known is None or known.generation != rec.generation):
         return Health(log=known.log if known is not None else (), generation=rec.generation)
     if known is None and rec.started_before:
-        return Health(UNHEALTHY, generation=rec.generation)
+        return Health(generation=rec.generation)
     return known
 
 

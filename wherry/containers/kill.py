@@ -26,6 +26,13 @@ def stop_signal(rec: Record) -> int:
     return parse_signal(rec.config.stop_signal) if rec.config.stop_signal else signals.SIGTERM
 
 
+def means_end(rec: Record, number: int) -> bool:
+    """Whether who sends this wants the container down, rather than to tell its process something (moby#11065)."""
+    if rec.config.stop_signal:
+        return number in (signals.SIGKILL, stop_signal(rec))
+    return number in (signals.SIGKILL, signals.SIGTERM, signals.SIGINT, signals.SIGQUIT)
+
+
 class Kill:
     """Sends signals to the first process of a container."""
 
@@ -68,16 +75,18 @@ class Kill:
     async def send(self, rec: Record, number: int, by_hand: bool = True) -> None:
         """Deliver a signal; a process that is gone already is a success.
 
-        One that means the end calls off restarts and thaws a frozen container; `by_hand` is kept in the record.
+        One that means the end calls off restarts, and that it came `by_hand` is kept in the record. A frozen container
+        is thawed for it, and for any other unless a stop signal of its own is named.
         """
-        ends = number in (signals.SIGKILL, stop_signal(rec)) or not rec.config.stop_signal
+        ends = means_end(rec, number)
         if ends:
             await self._restarts.call_off(rec.id)
         with contextlib.suppress(NotFound):
-            await self._note(rec.id, by_hand)
+            if ends:
+                await self._note(rec.id, by_hand)
             await self._shim.kill(rec.id, number)
             self._news.container(rec, "kill", signal=str(number))
-            if ends:
+            if ends or not rec.config.stop_signal:
                 await self._pause.thaw(rec.id)
 
     async def _note(self, ident: str, by_hand: bool) -> None:

@@ -7,11 +7,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 
 from wherry.base.tasks import Supervisor
 from wherry.base.units import SECOND
-from wherry.containers.health import UNHEALTHY, Check, Health, Probed, current
+from wherry.containers.health import Check, Health, Probed, current
+from wherry.containers.lived import lived
 from wherry.containers.news import News
 from wherry.state.record import Phase, Record
 from wherry.state.store import Store
@@ -51,7 +51,7 @@ class Monitors:
         self._flows[rec.id] = self._supervisor.begin(self._monitor(rec, check), f"health of {rec.id}")
 
     async def stop(self, ident: str) -> None:
-        """End the monitor of a run that is paused or over; it counts as unhealthy until a probe says otherwise.
+        """End the monitor of a run that is paused or over; its health stays what the last probe made it.
 
         When this returns its probe has been killed.
         """
@@ -62,7 +62,6 @@ class Monitors:
         _, late = await asyncio.wait([flow], timeout=STOP_SECONDS)
         if late:
             log.error("container %s: its health probe does not end within %g s", ident, STOP_SECONDS)
-        self._known[ident] = replace(self._known[ident], status=UNHEALTHY)
 
     def forget(self, ident: str) -> None:
         """The container is gone."""
@@ -75,8 +74,7 @@ class Monitors:
 
     async def _monitor(self, rec: Record, check: Check) -> None:
         loop = asyncio.get_running_loop()
-        # the wall clock may jump later on, the loop's does not
-        began = loop.time() - max(0, time.time_ns() - rec.started_at) / SECOND
+        began = loop.time() - lived(rec, time.time_ns()) / SECOND
         while True:
             age = int((loop.time() - began) * SECOND)
             await asyncio.sleep(check.pause(self._known[rec.id], age) / SECOND)

@@ -33,7 +33,7 @@ class Pause:
             self._news.container(slot.rec, "pause")
 
     async def unpause(self, ref: str) -> None:
-        """Let a paused container run on; System when it is not paused, as Docker has it."""
+        """Let a paused container run on; Conflict when it is not paused."""
         ident = self._store.get(ref).id
         async with self._store.exclusive(ident) as slot:
             check(slot.rec, Verb.UNPAUSE)

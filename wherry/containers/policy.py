@@ -57,12 +57,12 @@ class Restarts:
         """Recovery is over: from now on what is due is started."""
         self._open.set()
 
-    def pause(self, rec: Record, code: int, ended_at: int) -> float | None:
-        """Return the seconds until the next run, None when there is none."""
+    def pause(self, rec: Record, code: int, lived: int) -> float | None:
+        """Return the seconds until the next run, None when there is none; the run `lived` so many nanoseconds."""
         if self._closed or rec.id in self._called_off or not wants_restart(rec, code):
             return None
         before = self._pauses.get(rec.id, 0.0)
-        steady = ended_at - rec.started_at >= STEADY_SECONDS * SECOND
+        steady = lived >= STEADY_SECONDS * SECOND
         pause = FIRST_SECONDS if steady or not before else min(before * 2, MOST_SECONDS)
         self._pauses[rec.id] = pause
         return pause

@@ -8,11 +8,13 @@ import time
 
 from wherry.base.errors import DeadlineExceeded, EngineError, InvalidParameter, NotFound
 from wherry.base.metrics import Metrics
+from wherry.base.offload import offload
 from wherry.base.tasks import Supervisor
 from wherry.base.units import SECOND, format_duration
 from wherry.containers.exec import Exec, Processes
 from wherry.containers.execs import Execs, Instance
 from wherry.containers.health import FAILED_TO_RUN, Check, Probed
+from wherry.host.proc import kill_group
 from wherry.model.container import ExecRequest
 from wherry.state.record import Record
 from wherry.streams.capture import Capture
@@ -103,11 +105,15 @@ class Prober:
             return None
 
     async def _kill(self, instance: Instance) -> None:
-        """SIGKILL as soon as it is up; gone is fine, and what else fails is said: it ends with its container."""
+        """SIGKILL it and its process group as soon as it is up; gone is fine.
+
+        What else fails is said: it ends with its container.
+        """
         await instance.up.wait()
         if instance.over.is_set():
             return
         try:
+            await offload(kill_group, instance.pid)
             await self._processes.kill(instance, signal.SIGKILL)
         except NotFound:
             return

@@ -2,7 +2,7 @@
 
 import contextlib
 
-from wherry.base.errors import EngineError, NotFound, NotModified, System
+from wherry.base.errors import EngineError, NotFound, NotModified, reworded
 from wherry.containers.news import News
 from wherry.containers.policy import Restarts
 from wherry.containers.start import Start
@@ -22,15 +22,15 @@ class Restart:
         self._news = news
 
     async def __call__(self, ref: str, seconds: int | None, signal: str) -> None:
-        """Restart; NotFound, and System in Docker's words for everything else."""
+        """Restart; what fails keeps its kind, in Docker's words."""
         rec = self._store.get(ref)
         try:
             with self._restarts.keeping(rec.id):
                 with contextlib.suppress(NotModified):  # it does not run: to start it is all there is to do
-                    await self._stop(rec.id, seconds, signal)
+                    await self._stop.ask(rec, seconds, signal)
                 await self._start(rec.id)
         except NotFound:
             raise
         except EngineError as error:
-            raise System(f"Cannot restart container {ref}: {error}") from error
+            raise reworded(error, f"Cannot restart container {ref}: {error}") from error
         self._news.container(self._store.get(rec.id), "restart")

@@ -16,6 +16,7 @@ from wherry.containers.exits import Exits
 from wherry.containers.failure import at_spec, exit_code
 from wherry.containers.hub import Hub
 from wherry.containers.layout import Layout
+from wherry.containers.lived import boot_clock
 from wherry.containers.monitors import Monitors
 from wherry.containers.news import News
 from wherry.containers.policy import Restarts
@@ -119,10 +120,10 @@ class Start:
         known = await s.facts(slot.rec, root, volumes, files)
         with at_spec():
             spec = build_spec(slot.rec, known)  # pure, hence not a step
-        began = time.time_ns()
+        began = {"started_at": time.time_ns(), "started_on_boot_clock": boot_clock()}
         pid = await step.do(s.task, spec, await stdio)  # created, not yet running
         pid = await step.do(s.run, pid)  # the user's process lives from here
-        facts = facts | {"pid": pid, "started_at": began, "receipt": step.receipt}
+        facts = facts | began | {"pid": pid, "receipt": step.receipt}
         await slot.move(Verb.STARTED, **facts)  # inside: a failed write rolls back too
         log.debug("start %s: %s", slot.rec.id, ", ".join(f"{k} {v * 1e3:.1f} ms" for k, v in step.spent.items()))
 

@@ -27,17 +27,21 @@ class Stop:
     async def __call__(self, ref: str, seconds: int | None, wanted: str) -> None:
         """Stop with grace; NotModified when it does not run."""
         rec = self._store.get(ref)
+        try:
+            await self.ask(rec, seconds, wanted)
+        except EngineError as error:
+            raise type(error)(f"cannot stop container: {ref}: {error}") from error
+
+    async def ask(self, rec: Record, seconds: int | None, wanted: str) -> None:
+        """The same for who has words of their own: a restart that is due is called off, what runs is stopped."""
         if rec.phase is Phase.RESTARTING:
             await self._kill.hard(rec)
             self._news.container(rec, "stop")  # as Docker: nothing was killed, so nothing else is told
             return
         if not rec.alive:
             raise NotModified("container is already stopped")
-        try:
-            number = parse_signal(wanted) if wanted else stop_signal(rec)
-            await self.stop(rec, number, grace(rec, seconds))
-        except EngineError as error:
-            raise type(error)(f"cannot stop container: {ref}: {error}") from error
+        number = parse_signal(wanted) if wanted else stop_signal(rec)
+        await self.stop(rec, number, grace(rec, seconds))
 
     async def stop(self, rec: Record, number: int, seconds: int, by_hand: bool = True) -> None:
         """Signal, wait `seconds` (negative: for ever), kill; returns when the exit is settled.

@@ -61,7 +61,7 @@ class Update:
         async with self._store.exclusive(self._store.get(ref).id) as slot:
             rec = slot.rec
             if rec.phase in (Phase.REMOVING, Phase.DEAD):
-                raise System(
+                raise Conflict(
                     f'Cannot update container {rec.id}: container is marked for removal and cannot be "update"'
                 )
             try:
@@ -81,6 +81,8 @@ class Update:
     async def _apply(self, ident: str, merged: HostConfig) -> None:
         limits = msgspec.structs.replace(merged, **DISKS_LEFT)
         resources = build_limits(limits, {}, self._engine)
+        if merged.memory_swap < 0:  # a new container has no limit anyway; this one may have to lose it
+            resources.setdefault("memory", {})["swap"] = merged.memory_swap
         await self._shim.update(ident, msgspec.json.encode(resources))
 
 

@@ -65,6 +65,14 @@ def _arguments(name: str) -> list[str]:
         return [os.fsdecode(part) for part in file.read().split(b"\0")[:-1]]
 
 
+def kill_group(pid: int) -> None:
+    """SIGKILL the process group of a process that leads one; gone, or no leader, is fine."""
+    with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+        start_time(pid)  # it lives: its number means nobody else
+        if os.getpgid(pid) == pid:
+            os.killpg(pid, signal.SIGKILL)
+
+
 def alive(known: Identity) -> bool:
     """Tell whether this very process lives."""
     try:

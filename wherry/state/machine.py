@@ -51,7 +51,7 @@ _MARKED = (Conflict, "container is marked for removal and cannot be started")
 _BUSY = 'cannot remove container "{name}": container is {phase}: stop the container before removing or force remove'
 _RUNNING = (Conflict, _BUSY.replace("{phase}", "running"))
 _NOT_RUNNING = (Conflict, "container {id} is not running")
-_NOT_PAUSED = (System, "Container {id} is not paused")
+_NOT_PAUSED = (Conflict, "Container {id} is not paused")
 
 REFUSALS: dict[tuple[Phase, Verb], tuple[type[EngineError], str]] = {
     (P.PAUSED, V.START): (Conflict, "cannot start a paused container, try unpause instead"),

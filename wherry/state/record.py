@@ -105,6 +105,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     exit_code: int = 0
     error: str = ""
     started_at: int = 0
+    started_on_boot_clock: int = 0
+    """Nanoseconds of CLOCK_BOOTTIME at `started_at`, 0 when that was not noted."""
     finished_at: int = 0
     started_before: bool = False
     manually_stopped: bool = False
