@@ -109,8 +109,8 @@ def test_restore(tested: Engine) -> None:
     assert not place.exists()
 
 
-def test_restore_after_a_crash(tested: Engine) -> None:
-    """Weak place 22 (a): exit is honoured by a daemon that did not start the container; the policy brings it back."""
+def test_weak_22_exit_is_honoured_after_a_crash(tested: Engine) -> None:
+    """Exit is honoured by a daemon that did not start the container; the policy brings it back."""
     ident = tested.ok("run", "-d", *WORK)
     follow_until(tested, ident, "ready")
     tested.kill()
