@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
+import logging
 import signal as signals
 
 import msgspec
 
-from wherry.base.errors import Conflict, DeadlineExceeded, EngineError, InvalidParameter, NotFound
+from wherry.base.errors import Conflict, DeadlineExceeded, EngineError, InvalidParameter, NotFound, System
 from wherry.base.signals import parse_signal
 from wherry.containers.news import News
 from wherry.containers.pause import Pause
@@ -16,6 +17,8 @@ from wherry.containers.waiters import Moment, Waiters
 from wherry.runtimes.shim import Shim
 from wherry.state.record import Phase, Record
 from wherry.state.store import Store
+
+log = logging.getLogger("wherry.kill")
 
 KILL_SECONDS = 12.0
 """How long the exit of a killed container may take to be settled."""
@@ -87,7 +90,16 @@ class Kill:
             await self._shim.kill(rec.id, number)
             self._news.container(rec, "kill", signal=str(number))
             if ends or not rec.config.stop_signal:
-                await self._pause.thaw(rec.id)
+                await self._thaw(rec.id, number)
+
+    async def _thaw(self, ident: str, number: int) -> None:
+        try:
+            await self._pause.thaw(ident)
+        except System as error:
+            if number != signals.SIGKILL:
+                raise
+            # The runtime thaws what it kills, and its shim may not know yet: whether it ends is what counts.
+            log.debug("container %s: not thawed for its kill: %s", ident, error)
 
     async def _note(self, ident: str, by_hand: bool) -> None:
         """Keep who sent the signal: a person, or the engine at its own end."""
