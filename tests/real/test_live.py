@@ -117,7 +117,7 @@ def test_nothing_is_lost_in_a_restart(own_bridge: Engine, end: Callable[[Engine]
         end(engine)
         engine.start("--live-restore")
         assert all(player.turns() > 100 for player in players)
-    engine.ok("exec", counter, "touch", "/enough")
+    engine.docker("exec", counter, "touch", "/enough")  # which may be killed with the container that it ends
     assert engine.ok("wait", counter) == "0"
     logged, heard = engine.ok("logs", counter).splitlines(), listener.lines()
     assert len(logged) > 100

@@ -11,6 +11,7 @@ from tests.unit.network_fakes import IDENT, NETWORK, endpoint, networking, start
 from wherry.base.errors import Forbidden, InvalidParameter, NotFound, System, Unimplemented
 from wherry.base.events import EventBus
 from wherry.base.faults import Faults
+from wherry.base.metrics import Metrics
 from wherry.containers.connect import Connect
 from wherry.containers.layout import Layout
 from wherry.containers.news import News
@@ -87,7 +88,7 @@ class Bench:
         layout.make_directory(self.rec.id)
         self.hosts = Path(layout.hosts(self.rec.id))
         self.hosts.write_text("172.17.0.2\tme\n")
-        endpoints = Endpoints(self.kernel, layout, News(self.bus))
+        endpoints = Endpoints(self.kernel, layout, News(self.bus), Metrics())
         self.verbs = Connect(store, self.kernel, endpoints, Namespaces())  # type: ignore[arg-type]
 
     @property

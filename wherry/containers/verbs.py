@@ -8,8 +8,8 @@ from wherry.base.errors import Conflict
 from wherry.base.metrics import Metrics
 from wherry.base.tasks import Supervisor
 from wherry.containers.attach import Attach, AttachSession
-from wherry.containers.connect import Connect
 from wherry.containers.checkpoints import check_id
+from wherry.containers.connect import Connect
 from wherry.containers.create import Create
 from wherry.containers.inspect import Inspect
 from wherry.containers.kill import Kill

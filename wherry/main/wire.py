@@ -8,7 +8,6 @@ from functools import partial
 from wherry.api.services import Services
 from wherry.base.events import EventBus
 from wherry.base.metrics import Metrics, Moment
-from wherry.base.offload import offload
 from wherry.base.tasks import Supervisor
 from wherry.containerd.channel import Channel
 from wherry.containerd.containers import Containers as ContainerdContainers
