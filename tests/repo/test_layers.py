@@ -12,7 +12,7 @@ FLOORS = {
     "main": 6,
     "api": 5,
     "containers": 4,
-    **dict.fromkeys(("images", "network", "volumes", "streams", "spec", "runtimes"), 3),
+    **dict.fromkeys(("images", "names", "network", "volumes", "streams", "spec", "runtimes"), 3),
     **dict.fromkeys(("state", "containerd", "host"), 2),
     "model": 1,
     "base": 0,
@@ -73,6 +73,11 @@ def test_forked_programs_use_the_standard_library_alone(name: str) -> None:
         if other.split(".")[0] not in sys.stdlib_module_names | {"wherry"}
     }
     assert foreign == set()
+
+
+def test_the_resolver_needs_the_standard_library_and_dnspython() -> None:
+    others = {other.split(".")[0] for ours in reached("wherry.names.__main__") for other in imported(modules()[ours])}
+    assert others - sys.stdlib_module_names == {"wherry", "dns"}
 
 
 def test_rings_are_found() -> None:

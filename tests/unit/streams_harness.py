@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from wherry.host.zygote import Zygote, command
+from wherry.host.spawn import command
+from wherry.host.zygote import Zygote
 from wherry.streams.client import Limits
 from wherry.streams.frames import frame
 from wherry.streams.keepers import AttachOptions, Keeper, Keepers, Notice, Stdio

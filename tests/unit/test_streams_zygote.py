@@ -12,7 +12,8 @@ from tests.unit.streams_harness import ARGV, SOON, gone
 from wherry.base.errors import Conflict, InvalidParameter, NotFound, System, Unavailable
 from wherry.host import packets
 from wherry.host.forkserver import LOCK
-from wherry.host.zygote import Zygote, command
+from wherry.host.spawn import command
+from wherry.host.zygote import Zygote
 
 
 async def test_a_helper_answers_with_descriptors() -> None:

@@ -52,8 +52,8 @@ class Job:
 def run(jobs: Mapping[str, Job]) -> None:
     """Say that the zygote is ready, fork a child for each order until the daemon is gone, wait for the helpers."""
     os.closerange(LOCK + 1, HIGHEST)
-    _prctl(PR_SET_DUMPABLE, 0)
-    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+    prctl(PR_SET_DUMPABLE, 0)
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
     set_name("wherry-zygote")
     signal.signal(signal.SIGCHLD, _reap)
     gc.collect()
@@ -80,7 +80,8 @@ def close_others(keep: Iterable[int]) -> None:
     os.closerange(low, HIGHEST)
 
 
-def _prctl(option: int, value: int) -> None:
+def prctl(option: int, value: int) -> None:
+    """prctl(2) with one argument; OSError."""
     if _libc.prctl(option, value, 0, 0, 0) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), f"prctl {option}")

@@ -12,6 +12,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 
+from wherry.host import netns
 from wherry.host import rtmessages as rt
 
 SECONDS = 10.0
@@ -21,7 +22,6 @@ SOL_NETLINK, CAP_ACK, EXT_ACK = 270, 10, 11
 ERROR, DONE = 2, 3
 CAPPED, ACK_TLVS = 0x100, 0x200
 EXT_ACK_TEXT = 1
-SIOCGSKNS = 0x894C
 BUFFER = 64 * 1024
 BATCH = 32
 """Requests per send: their acknowledgements must fit the receive buffer."""
@@ -65,7 +65,7 @@ class Netlink:
 
     def namespace(self) -> int:
         """Return a new descriptor of the network namespace that the socket lives in (SIOCGSKNS, Linux 4.10)."""
-        fd = fcntl.ioctl(self._sock.fileno(), SIOCGSKNS)
+        fd = fcntl.ioctl(self._sock.fileno(), netns.SIOCGSKNS)
         os.set_inheritable(fd, False)
         return fd
 

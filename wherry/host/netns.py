@@ -10,6 +10,7 @@ import fcntl
 import os
 import socket
 import struct
+import traceback
 
 from wherry.host import syscalls
 
@@ -20,6 +21,7 @@ SIOCGIFFLAGS, SIOCSIFFLAGS = 0x8913, 0x8914
 IFF_UP = 1
 FLAGS = struct.Struct("=16sH22x")
 """struct ifreq with ifr_flags."""
+SIOCGSKNS = 0x894C
 SELF = "/proc/thread-self/ns/net"
 
 
@@ -42,12 +44,38 @@ def make(path: str) -> int:
 
 def open_socket(path: str) -> int:
     """Return the descriptor of a NETLINK_ROUTE socket in the namespace pinned at a path. Moves the caller."""
+    enter(path)
+    return _socket()
+
+
+def enter(path: str) -> None:
+    """Move the caller, which must be a helper child, into the namespace pinned at a path."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         syscalls.setns(fd, CLONE_NEWNET)
     finally:
         os.close(fd)
-    return _socket()
+
+
+def socket_beside(neighbour: int, family: int, kind: int) -> socket.socket:
+    """Return a new socket in the namespace of an open one (SIOCGSKNS); for a process of one thread, never the daemon.
+
+    The caller is back in its own namespace before anything else of it can run; if the kernel refuses that, the
+    process ends at once rather than ask the wrong network from then on.
+    """
+    home = os.open(SELF, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        there = fcntl.ioctl(neighbour, SIOCGSKNS)
+        try:
+            syscalls.setns(there, CLONE_NEWNET)
+        finally:
+            os.close(there)
+        try:
+            return socket.socket(family, kind | socket.SOCK_CLOEXEC)
+        finally:
+            _go_home(home)
+    finally:
+        os.close(home)
 
 
 def release(path: str) -> None:
@@ -61,6 +89,14 @@ def release(path: str) -> None:
             break
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
+
+
+def _go_home(home: int) -> None:
+    try:
+        syscalls.setns(home, CLONE_NEWNET)
+    except OSError:
+        traceback.print_exc()
+        os._exit(1)
 
 
 def _raise_loopback() -> None:

@@ -6,40 +6,24 @@ The zygote is exec'd with 0 to 2, its control socket and the lock, an empty envi
 
 import asyncio
 import contextlib
-import fcntl
 import logging
 import os
 import signal
 import socket
-import sys
 from collections.abc import Sequence
 from typing import Final
 
-import wherry
 from wherry.base.errors import DeadlineExceeded, System, Unavailable
 from wherry.host import packets
-from wherry.host.forkserver import CONTROL, LOCK
 from wherry.host.packet_line import PacketLine
 from wherry.host.packets import Message
+from wherry.host.spawn import command, spawn
 
 log = logging.getLogger("wherry.zygote")
 
 PROGRAM: Final = "wherry.main.zygote"
-BOOT: Final = "import sys; sys.path[:0] = sys.argv[1:]; from {0} import main; main()"
-"""Without `site` (-S) no path file of a virtual environment runs, and nothing of it can be imported."""
-FIRST_FREE: Final = 64
-"""Descriptors are moved above this before posix_spawn puts them where they belong: equal numbers would stay cloexec."""
 START_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 10.0
-
-
-def command(program: str = PROGRAM, *roots: str) -> list[str]:
-    """Return the command line that runs a program with this interpreter and this copy of the package.
-
-    `roots` are more directories that the program is looked for in.
-    """
-    root = os.path.dirname(os.path.dirname(os.path.abspath(wherry.__file__)))
-    return [sys.executable, "-I", "-S", "-c", BOOT.format(program), root, *roots]
 
 
 class Zygote:
@@ -55,7 +39,7 @@ class Zygote:
     @classmethod
     async def start(cls, lock_fd: int | None, argv: list[str] | None = None) -> "Zygote":
         """Spawn the zygote and wait until it is ready. System names the failure; nothing is left behind then."""
-        zygote = cls(lock_fd, argv or command())
+        zygote = cls(lock_fd, argv or command(PROGRAM))
         zygote._process = await _Process.start(zygote._argv, lock_fd)
         return zygote
 
@@ -206,11 +190,7 @@ def _reply_line(sock: socket.socket, answer: "asyncio.Future[tuple[Message, list
 def _spawn(argv: list[str], control: int, lock_fd: int | None) -> int:
     """Spawn with the control socket and the lock (or /dev/null in its place) as descriptors 3 and 4."""
     lock = os.open(os.devnull, os.O_RDWR) if lock_fd is None else os.dup(lock_fd)
-    moved = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE) for fd in (control, lock)]
-    os.close(lock)
-    null = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
-    places = [(os.POSIX_SPAWN_DUP2, fd, place) for fd, place in zip(moved, (CONTROL, LOCK), strict=True)]
     try:
-        return os.posix_spawn(argv[0], argv, {}, file_actions=[null, *places], setsid=True)
+        return spawn(argv, (control, lock))
     finally:
-        packets.close_all(moved)
+        os.close(lock)

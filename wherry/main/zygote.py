@@ -5,6 +5,7 @@ from typing import Final
 from wherry.host import forkserver, netns
 from wherry.host.forkserver import Job
 from wherry.host.packets import Message
+from wherry.names import listeners
 from wherry.streams import keeper
 
 
@@ -20,6 +21,7 @@ JOBS: Final = {
     "keeper": Job(resident=keeper.run),
     "netns.make": Job(helper=_make_netns),
     "netns.open": Job(helper=_open_netns),
+    listeners.JOB: Job(helper=listeners.open_listeners),
 }
 
 
