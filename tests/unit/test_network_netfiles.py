@@ -1,7 +1,17 @@
 import pytest
 
 from wherry.base.errors import System
-from wherry.network.netfiles import Mode, hostname, hosts, nameservers, own_line, resolv_conf
+from wherry.network.netfiles import (
+    Mode,
+    Upstreams,
+    Wishes,
+    hostname,
+    hosts,
+    internal_resolv_conf,
+    nameservers,
+    own_line,
+    resolv_conf,
+)
 
 BASE = (
     "127.0.0.1\tlocalhost\n"
@@ -62,9 +72,7 @@ nameserver
 
 
 def conf(text: str = HOST, mode: Mode = "legacy", **wishes: list[str]) -> str:
-    daemon = tuple(wishes.pop("daemon", []))
-    servers, search, options = (wishes.get(key, []) for key in ("servers", "search", "options"))
-    return resolv_conf(text, "/etc/resolv.conf", servers, search, options, daemon, mode)
+    return resolv_conf(text, "/etc/resolv.conf", Wishes(**wishes), mode)
 
 
 def test_legacy_drops_what_only_the_host_reaches() -> None:
@@ -93,7 +101,7 @@ def test_legacy_without_a_server() -> None:
 
 
 def test_wishes_override_each_kind() -> None:
-    text = conf(servers=["127.0.0.1", "::1"], search=["."], options=["ndots:5"], daemon=["9.9.9.9"])
+    text = conf(servers=["127.0.0.1", "::1"], search=["."], options=["ndots:5"])
     assert text == HEADER + (
         "nameserver 127.0.0.1\n"
         "nameserver ::1\n"
@@ -107,10 +115,6 @@ def test_wishes_override_each_kind() -> None:
     )
 
 
-def test_the_daemon_s_servers_come_second() -> None:
-    assert "\nnameserver 9.9.9.9\nsearch" in conf(daemon=["9.9.9.9"])
-
-
 def test_host_mode_keeps_all() -> None:
     text = conf(mode="host")
     assert nameservers(text) == ["127.0.0.53", "10.0.0.53", "fe80::1"]
@@ -121,3 +125,44 @@ def test_host_mode_keeps_all() -> None:
 def test_a_wished_server_that_is_no_address() -> None:
     with pytest.raises(System, match="^bad nameserver address dns.example$"):
         conf(servers=["dns.example"])
+
+
+def internal(text: str = HOST, **wishes: list[str]) -> tuple[str, Upstreams]:
+    return internal_resolv_conf(text, "/etc/resolv.conf", Wishes(**wishes))
+
+
+def test_internal_names_the_resolver_alone() -> None:
+    text, upstreams = internal("nameserver 127.0.0.53\nnameserver 10.0.0.53\nsearch a.example\n")
+    assert text == HEADER + (
+        "nameserver 127.0.0.11\n"
+        "search a.example\n"
+        "options ndots:0\n"
+        "\n"
+        "# Based on host file: '/etc/resolv.conf' (internal resolver)\n"
+        "# ExtServers: [host(127.0.0.53) host(10.0.0.53)]\n"
+        "# Overrides: []\n"
+        "# Option ndots from: internal\n"
+    )
+    assert upstreams == Upstreams(("127.0.0.53", "10.0.0.53"), from_host=True, ndots=False)
+
+
+def test_internal_with_wishes() -> None:
+    text, upstreams = internal(servers=["10.1.2.3"], search=["x.org"], options=["ndots:2"])
+    assert "nameserver 127.0.0.11\nsearch x.org\noptions ndots:2\n" in text
+    assert "# ExtServers: [10.1.2.3]\n# Invalid nameservers: [nonsense]\n" in text
+    assert text.endswith("# Overrides: [nameservers search options]\n# Option ndots from: override\n")
+    assert upstreams == Upstreams(("10.1.2.3",), from_host=False, ndots=True)
+
+
+def test_internal_drops_an_ndots_that_is_no_number() -> None:
+    text, upstreams = internal("", options=["ndots:abc", "timeout:3"])
+    assert "\noptions timeout:3 ndots:0\n" in text
+    assert "# NO EXTERNAL NAMESERVERS DEFINED\n# Overrides: [options]\n# Option ndots from: internal\n" in text
+    assert upstreams == Upstreams((), from_host=True, ndots=False)
+
+
+def test_internal_keeps_the_hosts_ndots() -> None:
+    text, upstreams = internal()
+    assert "\noptions ndots:2 edns0\n" in text
+    assert text.endswith("# Option ndots from: host\n")
+    assert upstreams.ndots

@@ -44,7 +44,7 @@ def read_query(wire: bytes) -> dns.message.Message | dns.rcode.Rcode | None:
 
 def refuse_unread(wire: bytes, code: dns.rcode.Rcode) -> bytes:
     """Return the header alone that refuses a packet which cannot be read; its id and its operation come back."""
-    return wire[:2] + bytes([wire[2] & 0x79 | 0x80, 0x80 | code]) + bytes(8)
+    return wire[:2] + bytes([wire[2] & 0x79 | 0x80, code]) + bytes(8)
 
 
 def name_of(query: dns.message.Message) -> str:
@@ -89,7 +89,7 @@ def reply(query: dns.message.Message, kind: dns.rdatatype.RdataType, found: Sequ
 
 def refuse(query: dns.message.Message, code: dns.rcode.Rcode) -> dns.message.Message:
     """Return an answer that is only a code."""
-    answered = reply(query, dns.rdatatype.NONE, ())
+    answered = dns.message.make_response(query, our_payload=PLAIN)
     answered.set_rcode(code)
     return answered
 
@@ -104,7 +104,7 @@ def cut(wire: bytes, query: dns.message.Message, size: int) -> bytes:
     if len(wire) <= size:
         return wire
     head = refuse(query, dns.rcode.Rcode(wire[3] & 0x0F))
-    head.flags |= dns.flags.TC
+    head.flags |= dns.flags.TC | dns.flags.RA
     return head.to_wire()
 
 

@@ -1,7 +1,7 @@
 """The text of the files that name the network in a container: hosts, hostname, resolv.conf (network.md 14). Pure."""
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -25,7 +25,37 @@ HEADER = (
 FALLBACK = ("8.8.8.8", "8.8.4.4")
 """Name servers of last resort in a network without IPv6."""
 
+RESOLVER = "127.0.0.11"
+"""Where the engine's resolver answers in networks that have one."""
+NDOTS = "ndots:0"
+"""What it needs: a name without a dot may be a container's, so it is asked for as it is first."""
+
 Mode = Literal["legacy", "host"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the container asks of its resolver, over what the daemon was told, over the host's file."""
+
+    servers: Sequence[str] = ()
+    search: Sequence[str] = ()
+    options: Sequence[str] = ()
+
+    @property
+    def named(self) -> list[str]:
+        """The kinds that override the host's."""
+        kinds = {"nameservers": self.servers, "search": self.search, "options": self.options}
+        return [name for name, values in kinds.items() if values]
+
+
+@dataclass(frozen=True, slots=True)
+class Upstreams:
+    """Whom the engine's resolver asks: the addresses, and whether they are the host's own."""
+
+    servers: tuple[str, ...]
+    from_host: bool
+    ndots: bool
+    """Somebody chose how many dots make a name."""
 
 
 def hosts(extra_hosts: list[str], gateway: str) -> str:
@@ -58,41 +88,67 @@ def hostname(name: str) -> str:
     return f"{name}\n"
 
 
-def resolv_conf(
-    text: str,
-    path: str,
-    servers: list[str],
-    search: list[str],
-    options: list[str],
-    daemon_dns: tuple[str, ...],
-    mode: Mode,
-) -> str:
+def resolv_conf(text: str, path: str, wishes: Wishes, mode: Mode) -> str:
     """Return the resolv.conf made from the host's file at `path` with its `text`.
 
-    The container's own wishes win over the daemon's, which win over the host's. `legacy` is for the networks without
-    a resolver of ours: what only the host can reach goes. `host` shares the host's network and keeps it all.
-    System in Docker's words for a wished server that is no address.
+    `legacy` is for the networks without a resolver of ours: what only the host can reach goes. `host` shares the host's
+    network and keeps it all. System in Docker's words for a wished server that is no address.
     """
-    found = _parse(text)
-    wished = {"nameservers": servers or daemon_dns, "search": search, "options": options}
-    overrides = [name for name, values in wished.items() if values]
-    if wished["nameservers"]:
-        found.servers = [_server(server) for server in wished["nameservers"]]
-    elif mode == "legacy":
+    found = _wished(text, wishes)
+    if mode == "legacy" and not wishes.servers:
         found.servers = [server for server in found.servers if _reachable(server)]
-    if search:
-        found.search = [domain for domain in search if domain != "."]
-    found.options = options or found.options
-    comments = [f"# Based on host file: '{path}'" + (" (legacy)" if mode == "legacy" else "")]
+    comments = []
     if mode == "legacy" and not found.servers:
         found.servers = list(FALLBACK)
         comments.append("# Used default nameservers.")
+    ndots = "override" if wishes.options else "host"
+    return _file(found, path, " (legacy)" if mode == "legacy" else "", comments, wishes, found.ndots and ndots)
+
+
+def internal_resolv_conf(text: str, path: str, wishes: Wishes) -> tuple[str, Upstreams]:
+    """Return the resolv.conf that names the engine's resolver, and whom that asks (network.md 14.3).
+
+    System in Docker's words for a wished server that is no address.
+    """
+    found = _wished(text, wishes)
+    found.options = [option for option in found.options if not _is_bad_ndots(option)]
+    upstreams = Upstreams(tuple(found.servers), not wishes.servers, bool(found.ndots))
+    ndots = "internal"
+    if found.ndots:
+        ndots = "override" if wishes.options else "host"
+    else:
+        found.options.append(NDOTS)
+    shown = " ".join(f"host({server})" if upstreams.from_host else server for server in upstreams.servers)
+    comments = [f"# ExtServers: [{shown}]" if shown else "# NO EXTERNAL NAMESERVERS DEFINED"]
+    found.servers = [RESOLVER]
+    return _file(found, path, " (internal resolver)", comments, wishes, ndots), upstreams
+
+
+def _wished(text: str, wishes: Wishes) -> "_Resolver":
+    found = _parse(text)
+    if wishes.servers:
+        found.servers = [_server(server) for server in wishes.servers]
+    if wishes.search:
+        found.search = [domain for domain in wishes.search if domain != "."]
+    if wishes.options:
+        found.options = list(wishes.options)
+    return found
+
+
+def _file(found: "_Resolver", path: str, kind: str, comments: list[str], wishes: Wishes, ndots: str) -> str:
+    """Return the lines of a file and the comments that say where they come from."""
+    comments = [f"# Based on host file: '{path}'{kind}", *comments]
     if found.invalid:
         comments.append(f"# Invalid nameservers: [{' '.join(found.invalid)}]")
-    comments.append(f"# Overrides: [{' '.join(overrides)}]")
-    if any(option.partition(":")[0] == "ndots" for option in found.options):
-        comments.append(f"# Option ndots from: {'override' if options else 'host'}")
+    comments.append(f"# Overrides: [{' '.join(wishes.named)}]")
+    if ndots:
+        comments.append(f"# Option ndots from: {ndots}")
     return "\n".join([HEADER, *found.lines(), "", *comments, ""])
+
+
+def _is_bad_ndots(option: str) -> bool:
+    name, _, number = option.partition(":")
+    return name == "ndots" and not number.isdecimal()
 
 
 @dataclass(slots=True)
@@ -104,6 +160,11 @@ class _Resolver:
     options: list[str] = field(default_factory=list)
     other: list[str] = field(default_factory=list)
     invalid: list[str] = field(default_factory=list)
+
+    @property
+    def ndots(self) -> str:
+        """The option, empty when there is none."""
+        return next((option for option in self.options if option.partition(":")[0] == "ndots"), "")
 
     def lines(self) -> Iterator[str]:
         yield from (f"nameserver {server}" for server in self.servers)

@@ -1,10 +1,13 @@
 """Step netfiles: hosts, hostname and resolv.conf, which are bind-mounted into the container."""
 
+import hashlib
+
 from wherry.base.offload import offload
 from wherry.containers.layout import Layout
 from wherry.host.errors import translate
 from wherry.host.files import write_in_place
 from wherry.network import netfiles
+from wherry.network.netfiles import Upstreams, Wishes
 from wherry.network.service import Networking
 from wherry.spec.facts import NetFiles
 from wherry.state.record import Record
@@ -13,6 +16,9 @@ from wherry.state.store import Slot
 HOST_HOSTS = "/etc/hosts"
 HOST_RESOLV = "/etc/resolv.conf"
 SYSTEMD_RESOLV = "/run/systemd/resolve/resolv.conf"
+DIGEST = ".hash"
+"""Beside the file: what we wrote last, so that a change by others is seen."""
+MOST = 1024 * 1024
 STUB = "127.0.0.53"
 """The address of systemd-resolved: a container does not reach it, so its own source is read instead."""
 
@@ -50,8 +56,26 @@ class NetworkFiles:
             )
             write_in_place(found.hosts, self._hosts(rec).encode())
             write_in_place(found.hostname, netfiles.hostname(rec.config.hostname).encode())
-            write_in_place(found.resolv_conf, self._resolv_conf(rec).encode())
+            text = self._resolv_conf(rec).encode()
+            write_in_place(found.resolv_conf, text)
+            write_in_place(found.resolv_conf + DIGEST, _digest(text))
         return found
+
+    def name_resolver(self, rec: Record) -> Upstreams:
+        """Have resolv.conf name the engine's resolver, unless somebody has changed the file since `acquire`. Blocks.
+
+        Returns whom the resolver asks (network.md 14.3). Repeated, it leaves the file alone: its digest stays.
+        """
+        text, upstreams = netfiles.internal_resolv_conf(_read(HOST_RESOLV), HOST_RESOLV, self._wishes(rec))
+        path = f"{self._layout.directory(rec.id)}/resolv.conf"
+        with translate("write resolv.conf"):
+            if _digest(_read(path).encode()).decode() == _read(path + DIGEST):
+                write_in_place(path, text.encode())
+        return upstreams
+
+    def _wishes(self, rec: Record) -> Wishes:
+        host = rec.host_config
+        return Wishes(host.dns or self._dns, host.dns_search or (), host.dns_options or ())
 
     def _hosts(self, rec: Record) -> str:
         extra = rec.host_config.extra_hosts or []
@@ -60,27 +84,22 @@ class NetworkFiles:
         return netfiles.hosts(extra, self._networking.gateway())
 
     def _resolv_conf(self, rec: Record) -> str:
-        host = rec.host_config
-        shares = host.network_mode == "host"
+        shares = rec.host_config.network_mode == "host"
         path = HOST_RESOLV
         if not shares and _only_stub(_read(HOST_RESOLV)):
             path = SYSTEMD_RESOLV
-        return netfiles.resolv_conf(
-            _read(path),
-            path,
-            host.dns or [],
-            host.dns_search or [],
-            host.dns_options or [],
-            self._dns,
-            "host" if shares else "legacy",
-        )
+        return netfiles.resolv_conf(_read(path), path, self._wishes(rec), "host" if shares else "legacy")
+
+
+def _digest(text: bytes) -> bytes:
+    return f"sha256:{hashlib.sha256(text).hexdigest()}".encode()
 
 
 def _read(path: str) -> str:
-    """Return a file of the host's, empty when there is none."""
+    """Return the beginning of a file, empty when there is none: a container can make its own as long as it likes."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
+            return file.read(MOST)
     except FileNotFoundError:
         return ""
 
