@@ -71,12 +71,23 @@ class Noting(Networking):
             raise System(f"the kernel does not {what}")
 
 
+class Following:
+    """Notes the networks of the container each time that its names are to follow."""
+
+    def __init__(self) -> None:
+        self.seen: list[list[str]] = []
+
+    async def refresh(self, rec: Record) -> None:
+        self.seen.append([endpoint.network for endpoint in rec.endpoints])
+
+
 class Bench:
     """A running container in the default bridge, publishing a port."""
 
     def __init__(self, store: Store, path: Path) -> None:
         self.store, self.bus = store, EventBus()
         self.kernel = Noting(store)
+        self.names = Following()
         layout = Layout(str(path), str(path))
         self.rec = starting(
             endpoint(ports=(PORT,)),
@@ -89,7 +100,7 @@ class Bench:
         self.hosts = Path(layout.hosts(self.rec.id))
         self.hosts.write_text("172.17.0.2\tme\n")
         endpoints = Endpoints(self.kernel, layout, News(self.bus), Metrics())
-        self.verbs = Connect(store, self.kernel, endpoints, Namespaces())  # type: ignore[arg-type]
+        self.verbs = Connect(store, self.kernel, endpoints, self.names, Namespaces())  # type: ignore[arg-type]
 
     @property
     def now(self) -> Record:

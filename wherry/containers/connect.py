@@ -12,6 +12,7 @@ from wherry.base.errors import EngineError, Forbidden, InvalidParameter, NotFoun
 from wherry.base.offload import offload
 from wherry.base.tasks import finish
 from wherry.containers.steps.endpoints import Endpoints
+from wherry.containers.steps.names import NameService
 from wherry.containers.steps.netns import Netns
 from wherry.containers.unsupported import refuse_unsupported
 from wherry.host.netlink import Netlink
@@ -29,11 +30,14 @@ _STAYS = "cannot disconnect container from host network - container was created 
 class Connect:
     """The two verbs."""
 
-    def __init__(self, store: Store, networking: Networking, endpoints: Endpoints, netns: Netns) -> None:
+    def __init__(
+        self, store: Store, networking: Networking, endpoints: Endpoints, names: NameService, netns: Netns
+    ) -> None:
         """Take the records, the networks, and the steps that make and find what a container has in them."""
         self._store = store
         self._networking = networking
         self._endpoints = endpoints
+        self._names = names
         self._netns = netns
 
     async def connect(self, ref: str, container: str, wish: EndpointSettings) -> None:
@@ -99,6 +103,7 @@ class Connect:
         try:
             async with self._inside(before) as ns:
                 await self._bring_about(slot, made, ns)
+            await self._names.refresh(slot.rec)
         except BaseException as error:
             await finish(self._take_back(slot, before, made.endpoint_id, error))
             raise
@@ -120,12 +125,12 @@ class Connect:
         try:
             await self._endpoints.disconnect(slot.rec, made)
             await offload(self._endpoints.forget_name, slot.rec, made)
+            await slot.save(
+                endpoints=before.endpoints, endpoints_wished=before.endpoints_wished, network_ids=before.network_ids
+            )
+            await self._names.refresh(slot.rec)
         except EngineError as failure:
             error.add_note(f"could not leave network {made.network} again: {failure}")
-            return
-        await slot.save(
-            endpoints=before.endpoints, endpoints_wished=before.endpoints_wished, network_ids=before.network_ids
-        )
 
     async def _leave(self, slot: Slot, network: Network) -> None:
         before = slot.rec
@@ -147,6 +152,7 @@ class Connect:
             raise
         left = tuple(endpoint for endpoint in slot.rec.endpoints if endpoint is not gone)
         await slot.save(endpoints=left, **_without(slot.rec, network.name))
+        await self._names.refresh(slot.rec)
 
     async def _lead_elsewhere(self, slot: Slot, gone: Endpoint) -> None:
         """Move route and ports away from an endpoint that is about to go; a failure leaves all as it was."""

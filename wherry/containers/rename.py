@@ -3,6 +3,7 @@
 from wherry.base.errors import Conflict, EngineError, InvalidParameter
 from wherry.base.ids import check_name
 from wherry.containers.news import News
+from wherry.containers.steps.names import NameService
 from wherry.network.endpoints import renamed
 from wherry.state.store import Store
 
@@ -10,8 +11,9 @@ from wherry.state.store import Store
 class Rename:
     """The verb."""
 
-    def __init__(self, store: Store, news: News) -> None:
-        """Take the records and who is told."""
+    def __init__(self, store: Store, news: News, names: NameService) -> None:
+        """Take the records, who is told, and by what others find a container."""
+        self._names = names
         self._store = store
         self._news = news
 
@@ -28,6 +30,8 @@ class Rename:
                 await slot.rename(check_name(name), **renamed(slot.rec, name))
             except (InvalidParameter, Conflict) as error:
                 raise _prefixed(error) from error
+            if slot.rec.alive:
+                await self._names.refresh(slot.rec)
             self._news.container(slot.rec, "rename", oldName=f"/{old}")
 
 

@@ -117,11 +117,13 @@ class Start:
         volumes = await step.do(s.volumes, root)  # bind sources, volumes filled
         files = await step.do(s.netfiles)  # hosts, hostname, resolv.conf
         await step.do(s.endpoints, await netns)  # addresses, links, rules
+        names = step.begin(s.names)  # found by others, and able to find them
         known = await s.facts(slot.rec, root, volumes, files)
         with at_spec():
             spec = build_spec(slot.rec, known)  # pure, hence not a step
         began = {"started_at": time.time_ns(), "started_on_boot_clock": boot_clock()}
         pid = await step.do(s.task, spec, await stdio)  # created, not yet running
+        await names
         pid = await step.do(s.run, pid)  # the user's process lives from here
         facts = facts | began | {"pid": pid, "receipt": step.receipt}
         await slot.move(Verb.STARTED, **facts)  # inside: a failed write rolls back too

@@ -48,6 +48,7 @@ from wherry.containers.sizes import Sizes
 from wherry.containers.start import Start
 from wherry.containers.steps.all import Steps
 from wherry.containers.steps.endpoints import Endpoints
+from wherry.containers.steps.names import NameService
 from wherry.containers.steps.netfiles import NetworkFiles
 from wherry.containers.steps.netns import Netns
 from wherry.containers.steps.rootfs import Rootfs
@@ -76,6 +77,7 @@ from wherry.main.logs import set_log_level
 from wherry.main.reload import Taker
 from wherry.main.system import Sources, System, registries_of
 from wherry.model.usage import Usage
+from wherry.names.service import Names
 from wherry.network.config import NetworkConfig
 from wherry.network.registry import NetworkRegistry
 from wherry.network.service import Networking
@@ -106,6 +108,8 @@ class Engine:
     supervisor: Supervisor
     hangups: HangupWatch
     images: ImageStore
+    resolver: Names
+    names: NameService
     restarts: Restarts
     monitors: Monitors
     ooms: OomWatch
@@ -119,6 +123,7 @@ class Engine:
         self.ooms.watch()
         await self.networks.boot()
         await self.volumes.boot()
+        await self.names.boot()
         await self.recover(live_restore)
 
     def moment(self) -> Moment:
@@ -149,6 +154,7 @@ class Engine:
         await self.monitors.close()
         await self.images.close()
         await self.supervisor.drain(DRAIN_SECONDS)
+        await self.resolver.stop()
         self.hangups.close()
 
 
@@ -195,13 +201,15 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
     notices = Notices(store, shim, streams, execs, processes, news, supervisor)
     unpacked = Unpacked(layout.containerd_temp)
     restore = Restore(content, leases, layout, unpacked, mark)
+    netfiles, resolver = NetworkFiles(networking, layout, config.dns), Names(zygote, config.exec_root, supervisor)
     steps = Steps(
         engine=engine_facts,
         rootfs=Rootfs(snapshots, layout),
         volumes=Volumes(volumes, config.data_root, news),
-        netfiles=NetworkFiles(networking, layout, config.dns),
+        netfiles=netfiles,
         netns=Netns(zygote, layout),
         endpoints=Endpoints(networking, layout, news, metrics),
+        names=NameService(resolver, netfiles, store.all),
         stdio=streams,
         task=Task(shim, runtimes, restore),
         run=Run(shim, restore),
@@ -237,7 +245,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         starter=starter,
         restarter=Restart(store, stop, starter, restarts, news),
         pauser=pause,
-        renamer=Rename(store, news),
+        renamer=Rename(store, news, steps.names),
         updater=Update(store, shim, news, create_defaults.kernel, engine_facts),
         toplister=Top(store, shim, news),
         pruner=Prune(store, remove, sizes, bus),
@@ -249,7 +257,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         lister=Listing(store, images.ids, sizes, monitors.of),
         reader=logs,
         attacher=Attach(store, hub, logs, news),
-        connector=Connect(store, networking, steps.endpoints, steps.netns),
+        connector=Connect(store, networking, steps.endpoints, steps.names, steps.netns),
         news=news,
         metrics=metrics,
     )
@@ -278,6 +286,8 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         supervisor=supervisor,
         hangups=hangups,
         images=images,
+        resolver=resolver,
+        names=steps.names,
         restarts=restarts,
         monitors=monitors,
         ooms=OomWatch(store, channel, news, supervisor),

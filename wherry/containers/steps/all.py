@@ -6,6 +6,7 @@ from wherry.base.offload import offload
 from wherry.containers.hardware import Hardware, find_hardware, wants_hardware
 from wherry.containers.rollback import Releasable
 from wherry.containers.steps.endpoints import Endpoints
+from wherry.containers.steps.names import NameService
 from wherry.containers.steps.netfiles import NetworkFiles
 from wherry.containers.steps.netns import Netns
 from wherry.containers.steps.rootfs import Root, Rootfs
@@ -29,6 +30,7 @@ class Steps:
     netfiles: NetworkFiles
     netns: Netns
     endpoints: Endpoints
+    names: NameService
     stdio: Streams
     task: Task
     run: Run
@@ -42,6 +44,7 @@ class Steps:
             self.netfiles,
             self.netns,
             self.endpoints,
+            self.names,
             self.stdio,
             self.task,
             self.run,

@@ -1,0 +1,86 @@
+"""Names in networks of users, by the docker CLI."""
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from tests.real.conftest import IMAGE
+from tests.real.engine import Engine
+
+ASLEEP = ("sleep", "1000")
+
+
+@pytest.fixture
+def network(engine: Engine) -> Iterator[str]:
+    engine.ok("network", "create", "back")
+    yield "back"
+    engine.remove_all()
+    engine.ok("network", "rm", "back")
+
+
+def look_up(engine: Engine, container: str, name: str) -> str:
+    done = engine.docker("exec", container, "nslookup", name)
+    return done.stdout.decode() if done.returncode == 0 else ""
+
+
+def address(engine: Engine, container: str, network: str = "back") -> str:
+    return engine.inspect(container)["NetworkSettings"]["Networks"][network]["IPAddress"]
+
+
+def test_containers_find_each_other(engine: Engine, network: str) -> None:
+    engine.ok("run", "-d", "--name", "web", "--network", network, "--network-alias", "www", IMAGE, *ASLEEP)
+    text = engine.ok("run", "--rm", "--network", network, IMAGE, "cat", "/etc/resolv.conf")
+    assert "\nnameserver 127.0.0.11\noptions ndots:0\n" in text
+    assert "(internal resolver)" in text
+    for name in ("web", "WWW", "web.back", engine.inspect("web")["Id"][:12]):
+        found = engine.ok("run", "--rm", "--network", network, IMAGE, "ping", "-c1", "-W5", name)
+        assert f"({address(engine, 'web')})" in found
+
+
+def test_the_default_bridge_has_no_names(engine: Engine, network: str) -> None:
+    engine.ok("run", "-d", "--name", "web", "--network", network, IMAGE, *ASLEEP)
+    engine.ok("run", "-d", "--name", "plain", IMAGE, *ASLEEP)
+    assert "127.0.0.11" not in engine.ok("exec", "plain", "cat", "/etc/resolv.conf")
+    engine.ok("network", "connect", network, "plain")
+    assert "nameserver 127.0.0.11" in engine.ok("exec", "plain", "cat", "/etc/resolv.conf")
+    assert address(engine, "web") in look_up(engine, "plain", "web")
+    assert address(engine, "plain") in look_up(engine, "web", "plain")
+    engine.ok("network", "disconnect", network, "plain")
+    assert look_up(engine, "plain", "web") == look_up(engine, "web", "plain") == ""
+
+
+def test_names_follow_a_rename_and_an_exit(engine: Engine, network: str) -> None:
+    for name in ("aa", "bb"):
+        engine.ok("run", "-d", "--name", name, "--network", network, IMAGE, *ASLEEP)
+    engine.ok("rename", "bb", "cc")
+    assert address(engine, "cc") in look_up(engine, "aa", "cc")
+    assert look_up(engine, "aa", "bb") == ""
+    engine.ok("kill", "cc")
+    engine.ok("wait", "cc")
+    assert look_up(engine, "aa", "cc") == ""
+    engine.ok("start", "cc")
+    assert address(engine, "cc") in look_up(engine, "aa", "cc")
+
+
+def test_names_go_on_through_a_restart_and_a_crash(own_bridge: Engine) -> None:
+    engine = own_bridge
+    engine.start("--live-restore")
+    engine.load_demo(IMAGE)
+    engine.ok("network", "create", "back")
+    for name in ("aa", "bb"):
+        engine.ok("run", "-d", "--name", name, "--network", "back", IMAGE, *ASLEEP)
+    key, there = engine.inspect("aa")["NetworkSettings"]["SandboxKey"], address(engine, "bb")
+    engine.kill()
+    question = ("nsenter", f"--net={key}", "busybox", "nslookup", "bb", "127.0.0.11")
+    assert there in engine.box.output(*question)
+    engine.start("--live-restore")
+    assert there in look_up(engine, "aa", "bb")
+    for pid, line in engine.box.processes().items():
+        if "wherry.names" in line:
+            os.kill(pid, signal.SIGKILL)
+    assert there in look_up(engine, "aa", "bb")
+    engine.remove_all()
+    engine.ok("network", "rm", "back")
+    assert engine.stop() == 0
