@@ -86,21 +86,22 @@ class Player:
 
 
 class Listener:
-    """A client attached to a container's output, over one connection."""
+    """The docker CLI that started a container and is attached to its output."""
 
     def __init__(self, engine: Engine, ident: str) -> None:
-        self._client = engine.client()
-        stream = self._client.api.attach(ident, stdout=True, stream=True)
-        self.got: list[bytes] = []
-        self._thread = threading.Thread(target=lambda: self.got.extend(stream))
+        self._process = engine.popen("start", "--attach", ident)
+        assert self._process.stdout is not None
+        first = self._process.stdout.readline()
+        self._lines = [first]
+        self._thread = threading.Thread(target=self._lines.extend, args=(self._process.stdout,))
         self._thread.start()
 
     def lines(self) -> list[str]:
         """What came until the container's end."""
         self._thread.join(timeout=60)
         assert not self._thread.is_alive(), "the attached client is not told of the end"
-        self._client.close()
-        return b"".join(self.got).decode().splitlines()
+        self._process.communicate()
+        return b"".join(self._lines).decode().splitlines()
 
 
 @pytest.mark.parametrize("end", [Engine.stop, Engine.kill])
@@ -111,7 +112,6 @@ def test_nothing_is_lost_in_a_restart(own_bridge: Engine, end: Callable[[Engine]
     echo = engine.ok("run", "-d", "-p", "8080:80", "-p", "8080:80/udp", IMAGE, "sleep", "1000")
     counter = engine.ok("create", IMAGE, "sh", "-c", COUNT)
     listener = Listener(engine, counter)
-    engine.ok("start", counter)
     with echoing(engine, echo):
         players = [Player(engine, "tcp", 8080), Player(engine, "udp", 8080)]
         end(engine)

@@ -80,4 +80,6 @@ def test_explain(engine: Engine) -> None:
     assert "exit status 4." in text
     broken = engine.ok("create", IMAGE, "absent-command")
     engine.docker("start", broken)
-    assert "It failed at step task: failed to create task for container" in explain(broken)
+    told = explain(broken)
+    assert "It failed at step task, command absent-command: failed to create task for container" in told
+    assert "What helps: check the command and the PATH of the image." in told
