@@ -11,7 +11,7 @@ import pytest
 from wherry.base.errors import Conflict, EngineError, InvalidParameter, NotFound, System, Unimplemented
 from wherry.base.events import EventBus
 from wherry.base.faults import Faults
-from wherry.containers.create import Create, check_request, prepare
+from wherry.containers.create import Checked, Create, check_request, prepare, with_runtime
 from wherry.containers.defaults import Defaults, Kernel, merge_image
 from wherry.containers.inspect import hidden_paths
 from wherry.containers.news import News
@@ -30,6 +30,9 @@ from wherry.model.container import (
     NetworkingConfig,
 )
 from wherry.model.image import Descriptor, ImageConfig, Platform
+from wherry.runtimes.configured import Configured
+from wherry.runtimes.registry import LEGACY, Host, Runtimes
+from wherry.runtimes.scripts import Scripts
 from wherry.state.record import Record
 from wherry.state.store import Store
 
@@ -43,6 +46,8 @@ DEFAULTS = Defaults(
     masked_paths=("/proc/kcore",),
     readonly_paths=("/proc/sys",),
 )
+
+RUNTIMES = Runtimes(Host(same_path=False, unified=False), Scripts("/no/scripts"))
 
 
 @dataclass(frozen=True)
@@ -67,12 +72,30 @@ def made(
     version: tuple[int, int] = NOW,
     defaults: Defaults = DEFAULTS,
 ) -> tuple[Record, list[str]]:
-    checked = check_request(request, version, defaults, no_network)
+    checked = with_runtime(check_request(request, version, defaults, no_network), RUNTIMES)
     return prepare(checked, found or FakeImage(), defaults, "f" * 64, 7)
 
 
 def stored(host: HostConfig, version: tuple[int, int] = NOW, defaults: Defaults = DEFAULTS) -> HostConfig:
     return made(CreateRequest(image="busybox", host_config=host), version=version, defaults=defaults)[0].host_config
+
+
+def test_the_runtime_is_filled_in() -> None:
+    runtimes = Runtimes(Host(unified=False), Scripts("/no/scripts"))
+    runtimes.configure({"mine": Configured(path="/bin/true")}, "mine")
+
+    def settled(name: str) -> Checked:
+        request = CreateRequest(image="busybox", host_config=HostConfig(runtime=name))
+        return with_runtime(check_request(request, NOW, DEFAULTS, no_network), runtimes)
+
+    assert settled("").host_config.runtime == "mine"
+    assert settled("runc").host_config.runtime == "runc"
+    assert settled("io.containerd.kata.v2").host_config.runtime == "io.containerd.kata.v2"
+    assert settled(LEGACY).warnings == (
+        f'Configured runtime "{LEGACY}" is deprecated and will be removed in the next release',
+    )
+    with pytest.raises(InvalidParameter, match="^unknown or invalid runtime name: x$"):
+        settled("x")
 
 
 def test_an_empty_request_has_no_config() -> None:
@@ -385,6 +408,7 @@ class Bench:
     leases: FakeLeases = field(default_factory=FakeLeases)
     snapshots: FakeSnapshots = field(default_factory=FakeSnapshots)
     volumes: FakeVolumes = field(default_factory=FakeVolumes)
+    runtimes: Runtimes = field(default_factory=lambda: Runtimes(Host(same_path=False), Scripts("/no/scripts")))
 
     @property
     def create(self) -> Create:
@@ -396,6 +420,7 @@ class Bench:
             self.volumes,
             News(self.bus),
             DEFAULTS,
+            self.runtimes,
             {"owner": "test"},
             no_network,
         )
@@ -493,3 +518,11 @@ async def test_a_failing_undo_never_hides_the_first_error(bench: Bench) -> None:
     with pytest.raises(System, match="no space left") as raised:
         await bench.create("boat", REQUEST, "", NOW)
     assert "containerd is away" in raised.value.__notes__[0]
+
+
+async def test_a_runtime_without_its_program_is_told_before_anything_is_taken(bench: Bench) -> None:
+    RUNTIMES.choose("runc").check_program()  # a name on the PATH of another containerd is its own affair
+    bench.runtimes.configure({"gone": Configured(path="/no/such/program")}, "gone")
+    with pytest.raises(InvalidParameter, match="^error while looking up the specified runtime path: runtime .gone. "):
+        await bench.create("", CreateRequest(image="busybox"), "", NOW)
+    assert bench.is_clean()

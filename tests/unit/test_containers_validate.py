@@ -83,7 +83,6 @@ def refusal(host: HostConfig, config: ContainerConfig | None = None) -> str:
         ({"pid_mode": "x"}, "invalid PID mode: x"),
         ({"uts_mode": "x"}, "invalid UTS mode: x"),
         ({"cgroupns_mode": "x"}, "invalid cgroup namespace mode: x"),
-        ({"runtime": "x"}, "unknown or invalid runtime name: x"),
         ({"cap_add": ["foo"]}, 'invalid CapAdd: unknown capability: "CAP_FOO"'),
         ({"cap_drop": ["foo", "bar"]}, 'invalid CapDrop: unknown capability: "CAP_FOO"'),
         (

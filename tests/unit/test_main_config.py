@@ -9,6 +9,7 @@ from wherry.base.errors import InvalidParameter
 from wherry.main.config import Config, load
 from wherry.main.flags import parse_flags
 from wherry.main.options import OPTIONS
+from wherry.runtimes.configured import Configured
 
 
 def configure(tmp_path: Path, content: bytes | dict[str, Any], *arguments: str) -> Config:
@@ -39,6 +40,19 @@ def test_registries(tmp_path: Path) -> None:
     assert config.max_concurrent_downloads == 5
     assert "invalid mirror: no scheme" in refusal(tmp_path, {"registry-mirrors": ["m.example"]})
     assert "invalid max concurrent downloads: -1" in refusal(tmp_path, {"max-concurrent-downloads": -1})
+
+
+def test_runtimes(tmp_path: Path) -> None:
+    content = {"runtimes": {"a": {"path": "runc", "runtimeArgs": ["--debug"]}}, "default-runtime": "b"}
+    config = configure(tmp_path, content, "--add-runtime", "A=/other", "--add-runtime=b=/opt/b")
+    assert config.runtimes == {"a": Configured(path="runc", args=("--debug",)), "b": Configured(path="/opt/b")}
+    assert config.default_runtime == "b"
+    assert configure(tmp_path, {"default-runtime": ""}).default_runtime == "runc"
+    text = refusal(tmp_path, {"runtimes": {"a": {}}})
+    assert text == MERGED + "runtime a: either a runtimeType or a path must be configured"
+    assert '"runtimes" must be an object' in refusal(tmp_path, {"runtimes": ["a"]})
+    with pytest.raises(InvalidParameter, match="^specified default runtime 'x' does not exist$"):
+        load({"default-runtime": "x"})
 
 
 def test_defaults() -> None:

@@ -21,6 +21,10 @@ from wherry.main.options import OPTIONS, REFUSED_FLAGS, REFUSED_KEYS, REFUSED_SH
         (["--shutdown-timeout", "-1"], {"shutdown-timeout": -1}),
         (["--log-opt", "max-size=1m", "--log-opt", "env=a=b"], {"log-opt": {"max-size": "1m", "env": "a=b"}}),
         (["--iptables=0", "--ip-masq=T"], {"iptables": False, "ip-masq": True}),
+        (
+            ["--add-runtime", "A=/x", "--add-runtime=b=c=d"],
+            {"add-runtime": {"a": {"path": "/x"}, "b": {"path": "c=d"}}},
+        ),
         (["--"], {}),
     ],
 )
@@ -40,6 +44,11 @@ def test_values(arguments: list[str], expected: dict[str, object]) -> None:
         (
             ["-D=maybe"],
             'invalid argument "maybe" for "-D, --debug" flag: strconv.ParseBool: parsing "maybe": invalid syntax',
+        ),
+        (["--add-runtime=x"], 'invalid argument "x" for "--add-runtime" flag: invalid runtime argument: x'),
+        (
+            ["--add-runtime=a=/x", "--add-runtime=A=/x"],
+            'invalid argument "A=/x" for "--add-runtime" flag: runtime \'a\' was already defined',
         ),
         (["serve"], '"wherryd" accepts no arguments.'),
         (["--debug", "false"], '"wherryd" accepts no arguments.'),

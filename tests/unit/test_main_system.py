@@ -1,6 +1,7 @@
 import asyncio
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,9 @@ from wherry.host.facts import HostFacts
 from wherry.main.config import Config, load
 from wherry.main.programs import FEATURES, Program, Programs, parse_init, parse_runtime
 from wherry.main.system import Sources, System, mask_credentials, security_options, warnings
+from wherry.runtimes.configured import Configured
+from wherry.runtimes.registry import Host, Runtimes
+from wherry.runtimes.scripts import Scripts
 from wherry.state.record import Phase
 
 LIMITS = ("memory", "swap", "cpu_shares", "cpu_period", "cpu_quota", "cpuset", "pids")
@@ -32,7 +36,7 @@ HOST = HostFacts(
     capabilities=0,
     cgroups=ALL,
 )
-PROGRAMS = Programs(Program("runc", "1.1.5", "abc"), Program("docker-init"), '{"ociVersionMin":"1.0.0"}')
+PROGRAMS = Programs(Program("runc", "1.1.5", "abc"), Program("docker-init"))
 
 
 async def three() -> int:
@@ -59,7 +63,9 @@ def sources(config: Config | None = None, **changes: Any) -> Sources:
         containerd_address=lambda: "/run/wherry/containerd/containerd.sock",
         count_event_readers=lambda: 4,
         times=Metrics().host_info,
+        runtimes=Runtimes(Host(), Scripts("/no/scripts")),
         programs=lambda _: PROGRAMS,
+        features=lambda _: '{"ociVersionMin":"1.0.0"}',
         environ={},
     )
     return replace(given, **changes)
@@ -100,6 +106,49 @@ async def test_info() -> None:
     assert (info["RuncCommit"], info["InitCommit"]) == ({"ID": "abc"}, {"ID": "N/A"})
     assert info["NEventsListener"] == 4
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}(Z|[+-]\d\d:\d\d)", info["SystemTime"])
+
+
+async def test_info_asks_each_program_once_and_follows_a_reload(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def features(program: str) -> str:
+        asked.append(program)
+        return "" if program == "/opt/old" else f'"{program}"'
+
+    runtimes = Runtimes(Host(), Scripts(str(tmp_path)))
+    entries = {
+        "old": Configured(path="/opt/old"),
+        "spoken": Configured(path="crun", args=("--debug",)),
+        "kata": Configured(shim="io.containerd.kata.v2", options={"ConfigPath": "/etc/kata"}),
+    }
+    runtimes.configure(entries, "kata")
+    asked_programs: list[str] = []
+
+    def programs(path: str) -> Programs:
+        asked_programs.append(path)
+        return replace(PROGRAMS, runtime=Program(path))
+
+    system = System(sources(runtimes=runtimes, features=features, programs=programs))
+    await system.info()
+    info = await system.info()
+    (script,) = map(str, tmp_path.iterdir())
+    stock = {"path": "runc", "status": {FEATURES: '"runc"'}}
+    assert info["Runtimes"] == {
+        "runc": stock,
+        "io.containerd.runc.v2": stock,
+        "old": {"path": "/opt/old"},
+        "spoken": {"path": "crun", "runtimeArgs": ["--debug"], "status": {FEATURES: f'"{script}"'}},
+        "kata": {},
+    }
+    assert (info["DefaultRuntime"], info["RuncCommit"], sorted(asked)) == (
+        "kata",
+        {"ID": "N/A"},
+        sorted(["runc", "/opt/old", script]),
+    )
+    runtimes.configure({"old": Configured(path="/opt/new")}, "old")
+    info = await system.info()
+    assert info["Runtimes"]["old"] == {"path": "/opt/new", "status": {FEATURES: '"/opt/new"'}}
+    assert (info["DefaultRuntime"], asked_programs) == ("old", ["", "/opt/new"])
 
 
 async def test_info_follows_the_configuration() -> None:

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from wherry.host import proc
 from wherry.runtimes.strays import end_strays
 
@@ -12,14 +14,11 @@ PROGRAM = "import subprocess, sys; subprocess.Popen(['sleep', '1000']); print('u
 
 
 @contextmanager
-def shim(tmp_path: Path, ident: str, address: str) -> Iterator["subprocess.Popen[str]"]:
+def shim(program: Path, ident: str, address: str) -> Iterator["subprocess.Popen[str]"]:
     """A process that looks like a shim and has a child."""
-    name = tmp_path / "containerd-shim-runc-v2"
-    if not name.exists():
-        name.symlink_to(sys.executable)
     flags = ["-namespace", "moby", "-id", ident, "-address", address]
     pipe = subprocess.PIPE
-    with subprocess.Popen([str(name), "-c", PROGRAM, *flags], stdin=pipe, stdout=pipe, text=True) as process:
+    with subprocess.Popen([str(program), "-c", PROGRAM, *flags], stdin=pipe, stdout=pipe, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "up\n"
         yield process
@@ -28,12 +27,16 @@ def shim(tmp_path: Path, ident: str, address: str) -> Iterator["subprocess.Popen
         process.kill()
 
 
-def test_only_shims_of_this_containerd_that_serve_nobody_are_ended(tmp_path: Path) -> None:
-    with shim(tmp_path, "a" * 64, "/here") as stray, shim(tmp_path, "b" * 64, "/here") as known:
-        with shim(tmp_path, "a" * 64, "/there") as other:
+@pytest.mark.parametrize("name", ["containerd-shim-runc-v2", "a shim of some other name"])
+def test_only_shims_of_this_containerd_that_serve_nobody_are_ended(tmp_path: Path, name: str) -> None:
+    here, there = f"{tmp_path}/here", f"{tmp_path}/there"
+    program = tmp_path / name
+    program.symlink_to(sys.executable)
+    with shim(program, "a" * 64, here) as stray, shim(program, "b" * 64, here) as known:
+        with shim(program, "a" * 64, there) as other:
             (child,) = proc.children(stray.pid)
-            assert end_strays("/here", "moby", {"b" * 64}) == ["a" * 64]
+            assert end_strays(here, "moby", {"b" * 64}) == ["a" * 64]
             assert stray.wait(timeout=10) == -9
             assert not proc.alive(child)
             assert (known.poll(), other.poll()) == (None, None)
-        assert end_strays("/here", "plugins.moby", set()) == []
+        assert end_strays(here, "plugins.moby", set()) == []

@@ -8,7 +8,7 @@ import posixpath
 import random
 import time
 from contextlib import AbstractAsyncContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import msgspec
@@ -33,6 +33,7 @@ from wherry.model.container import (
     RestartPolicy,
 )
 from wherry.model.image import Descriptor, ImageConfig, Platform
+from wherry.runtimes.registry import Runtimes
 from wherry.state.record import Record
 from wherry.state.store import Store
 from wherry.streams import drivers
@@ -133,6 +134,14 @@ def check_request(request: CreateRequest, version: Version, defaults: Defaults, 
     return Checked(config, host, {} if config.network_disabled else wishes, version, tuple(warnings), tuple(late))
 
 
+def with_runtime(checked: Checked, runtimes: Runtimes) -> Checked:
+    """Return the request with the name of its runtime filled in; InvalidParameter in Docker's words for none."""
+    runtime = runtimes.choose(checked.host_config.runtime)
+    warnings = (*checked.warnings, runtime.warning) if runtime.warning else checked.warnings
+    host = msgspec.structs.replace(checked.host_config, runtime=runtime.name)
+    return replace(checked, host_config=host, warnings=warnings)
+
+
 def _settle(host: HostConfig, network_disabled: bool) -> HostConfig:
     """Return the HostConfig with the words that mean a default written out.
 
@@ -198,6 +207,7 @@ class Create:
         volumes: Volumes,
         news: News,
         defaults: Defaults,
+        runtimes: Runtimes,
         labels: dict[str, str],
         find: Find,
     ) -> None:
@@ -210,17 +220,19 @@ class Create:
         self._volumes = volumes
         self._news = news
         self._defaults = defaults
+        self._runtimes = runtimes
         self._labels = labels
         self._chance = random.Random()
 
     async def __call__(self, name: str, request: CreateRequest, platform: str, version: Version) -> Created:
         """Create; the first failure of Docker's order is raised, and nothing is left behind then."""
-        checked = check_request(request, version, self._defaults, self._find)
+        checked = with_runtime(check_request(request, version, self._defaults, self._find), self._runtimes)
         wanted = parse_platform(platform, self._defaults.platform)
         image = await self._find_image(checked.config)
         warnings = check_platform(checked.config.image, _platform_of(image), wanted, self._defaults.platform)
         rec, said = prepare(checked, image, self._defaults, new_id(), time.time_ns())
         given = check_name(name) if name else ""
+        await offload(self._runtimes.choose(rec.host_config.runtime).check_program)
         await offload(check_sources, rec.mounts)
         async with self._volumes.claimed(rec):
             rec = await self._commit(rec, given)

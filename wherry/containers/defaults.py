@@ -16,8 +16,6 @@ from wherry.host.cgroups import Cgroups
 from wherry.host.facts import HostFacts
 from wherry.model.container import ContainerConfig, HealthConfig, HostConfig, LogConfig
 from wherry.model.image import Platform
-from wherry.runtimes.registry import DEFAULT
-from wherry.runtimes.runc import SHIM
 from wherry.spec.cgroups import CGROUPFS
 
 Version = tuple[int, int]
@@ -103,9 +101,6 @@ class Defaults:
     """Whether there is a bridge network at all."""
     log_driver: str = "json-file"
     log_options: dict[str, str] = field(default_factory=dict)
-    runtime: str = "runc"
-    runtimes: frozenset[str] = frozenset((DEFAULT, SHIM))
-    """Names that `HostConfig.Runtime` may be."""
     ipc_mode: str = "private"
     cgroupns_mode: str = ""
     """Empty for what fits the version of cgroups."""
@@ -123,7 +118,6 @@ def fill_host_config(host: HostConfig, defaults: Defaults, version: Version) -> 
         "ipc_mode": host.ipc_mode or ("shareable" if version < (1, 40) else defaults.ipc_mode),
         "cgroupns_mode": host.cgroupns_mode or _cgroupns_mode(host, defaults, version),
         "shm_size": host.shm_size or defaults.shm_size,
-        "runtime": host.runtime or defaults.runtime,
         "oom_kill_disable": bool(host.oom_kill_disable),
     }
     if host.memory > 0 and host.memory_swap == 0:

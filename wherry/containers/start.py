@@ -10,6 +10,7 @@ from typing import Any
 
 from wherry.base.errors import Conflict, Forbidden, System
 from wherry.base.ids import new_id
+from wherry.base.offload import offload
 from wherry.base.tasks import finish
 from wherry.containers.defaults import Defaults
 from wherry.containers.exits import Exits
@@ -26,6 +27,7 @@ from wherry.containers.rollback import Rollback, leftovers, release_all
 from wherry.containers.steps.all import Steps
 from wherry.containers.underway import UnderWay
 from wherry.containers.validate import validate
+from wherry.runtimes.registry import Runtimes
 from wherry.spec.build import build_spec
 from wherry.state.machine import Verb, check
 from wherry.state.record import Phase, Record
@@ -50,9 +52,11 @@ class Start:
         monitors: Monitors,
         under_way: UnderWay,
         defaults: Defaults,
+        runtimes: Runtimes,
     ) -> None:
-        """Take the records, the steps, the paths, who hears of what, the policies, and what this host can limit."""
+        """Take the records, the steps, the paths, who hears of what, the policies, what this host can, its runtimes."""
         self._defaults = defaults
+        self._runtimes = runtimes
         self._under_way = under_way
         self._restarts = restarts
         self._monitors = monitors
@@ -73,6 +77,7 @@ class Start:
             check(slot.rec, Verb.START)
             if directory:
                 raise Forbidden("custom checkpointdir is not supported")
+            await self._revalidate(slot.rec)
             self._restarts.forget(ident)
             await self._start(slot, Verb.START, {"manually_stopped": False, "restart_count": 0}, checkpoint)
 
@@ -85,9 +90,6 @@ class Start:
                 await self._start(slot, Verb.START, {})
 
     async def _start(self, slot: Slot, verb: Verb, facts: dict[str, Any], checkpoint: str = "") -> None:
-        _, warnings = validate(slot.rec.host_config, None, self._defaults)  # this may be another machine than at create
-        for warning in warnings:
-            log.warning("start %s: %s", slot.rec.id, warning)
         await self._pay(slot)
         step, ident, ids = Rollback(slot, self._store.faults), slot.rec.id, slot.rec.network_ids
         with self._under_way.start(ident):
@@ -134,6 +136,13 @@ class Start:
         ident = new_id()
         key = "" if rec.host_config.network_mode == "host" else self._layout.netns(ident)
         return {"sandbox_id": ident, "sandbox_key": key}
+
+    async def _revalidate(self, rec: Record) -> None:
+        """Check what create has checked: this may be another machine, or another configuration."""
+        _, warnings = validate(rec.host_config, None, self._defaults)
+        for warning in warnings:
+            log.warning("start %s: %s", rec.id, warning)
+        await offload(self._runtimes.choose(rec.host_config.runtime).check_program)
 
     async def _pay(self, slot: Slot) -> None:
         """Release first what an earlier run still owes; System when it cannot be had."""

@@ -77,8 +77,6 @@ def validate(host: HostConfig, config: ContainerConfig | None, defaults: Default
         raise InvalidParameter(f"Invalid value {host.oom_score_adj}, range for oom score adj is [-1000, 1000]")
     if host.shm_size < 0:
         raise InvalidParameter("SHM size can not be less than 0")
-    if host.runtime and host.runtime not in defaults.runtimes:
-        raise InvalidParameter(f"unknown or invalid runtime name: {host.runtime}")
     if defaults.cgroup_driver == SYSTEMD:
         check_slice(host.cgroup_parent)
     host, said = _fit_network(host, defaults)

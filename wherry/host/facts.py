@@ -112,7 +112,10 @@ def program_output(name: str, *arguments: str, seconds: float = 5.0) -> str:
     output = os.memfd_create("output")
     try:
         actions = [(os.POSIX_SPAWN_DUP2, output, 1), (os.POSIX_SPAWN_DUP2, output, 2)]
-        pid = os.posix_spawn(path, [name, *arguments], os.environ, file_actions=actions)
+        try:
+            pid = os.posix_spawn(path, [name, *arguments], os.environ, file_actions=actions)
+        except OSError:
+            return ""  # no program of this machine's
         code = _reap(pid, time.monotonic() + seconds)
         return os.pread(output, OUTPUT_LIMIT, 0).decode("utf-8", "replace") if code == 0 else ""
     finally:

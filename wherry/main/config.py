@@ -16,6 +16,7 @@ from wherry.images.hosts import check_insecure, check_mirror
 from wherry.main.container_options import check_exec_opts, check_modes, read_profile, read_ulimit
 from wherry.main.options import IGNORED_KEYS, OPTIONS, REFUSED_KEYS, Kind
 from wherry.model.container import Ulimit
+from wherry.runtimes.configured import DEFAULT, Configured, read_configured
 from wherry.spec.cdi import SPEC_DIRS
 
 DEFAULT_FILE = "/etc/wherry/daemon.json"
@@ -26,6 +27,9 @@ FOREIGN_LOG_DRIVERS = frozenset(
 )
 MAX_FILE = 1 << 20
 
+MERGED_KEYS = frozenset({"runtimes"})
+"""What may stand in both places; of one name the file's entry counts."""
+
 _BY_KEY = {option.key: option for option in OPTIONS if option.key}
 _WORDS: dict[Kind, tuple[type, str]] = {
     Kind.SWITCH: (bool, "true or false"),
@@ -35,6 +39,7 @@ _WORDS: dict[Kind, tuple[type, str]] = {
     Kind.MAP: (dict, "an object of strings"),
     Kind.SIZE: (str, 'a size, such as "64M"'),
     Kind.ULIMITS: (dict, "an object of limits"),
+    Kind.RUNTIMES: (dict, "an object"),
 }
 
 
@@ -91,6 +96,9 @@ class Config:
     no_new_privileges: bool = False
     cdi_spec_dirs: tuple[str, ...] = SPEC_DIRS
     """Empty where an empty one was given: none is looked at."""
+    runtimes: Mapping[str, Configured] = field(default_factory=dict)
+    """Runtimes by name, beside the stock ones."""
+    default_runtime: str = DEFAULT
     registry_mirrors: tuple[str, ...] = ()
     """URLs with a slash at the end, asked for what is on Docker Hub before it."""
     insecure_registries: tuple[str, ...] = ()
@@ -116,7 +124,10 @@ def load(flags: Mapping[str, Any]) -> Config:
     except InvalidParameter as error:
         raise InvalidParameter(f"unable to configure the Docker daemon with file {path}: {error}") from error
     try:
-        return _settled({**given, **{key: _typed(key, in_file[key]) for key in _BY_KEY if key in in_file}})
+        read = {key: _typed(key, in_file[key]) for key in _BY_KEY if key in in_file}
+        return _settled(
+            {**given, **read, **{key: given[key] | read[key] for key in MERGED_KEYS & given.keys() & read.keys()}}
+        )
     except InvalidParameter as error:
         text = "merged configuration validation from file and command line flags failed"
         raise InvalidParameter(f"unable to configure the Docker daemon with file {path}: {text}: {error}") from error
@@ -164,7 +175,8 @@ def _check_keys(in_file: Mapping[str, Any]) -> None:
 def _check_type(key: str, value: Any) -> None:
     kind = _BY_KEY[key].kind
     wanted, words = _WORDS[kind]
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    strings = value.values() if kind is Kind.MAP and isinstance(value, dict) else ()
+    parts = value if isinstance(value, list) else strings
     # bool is an int in Python, not in JSON
     fits = isinstance(value, wanted) and isinstance(value, bool) == (wanted is bool)
     if not fits or not (kind is Kind.ULIMITS or all(isinstance(part, str) for part in parts)):
@@ -183,7 +195,8 @@ def _typed(key: str, value: Any) -> Any:
 
 
 def _check_conflicts(given: Mapping[str, Any], in_file: Mapping[str, Any]) -> None:
-    both = [key for key in sorted(given, key=lambda key: _BY_KEY[key].flag) if key in in_file]
+    keys = sorted(given.keys() - MERGED_KEYS, key=lambda key: _BY_KEY[key].flag)
+    both = [key for key in keys if key in in_file]
     if both:
         texts = (f"{key}: (from flag: {_go(given[key])}, from file: {_go(in_file[key])})" for key in both)
         text = "the following directives are specified both as a flag and in the configuration file"
@@ -219,6 +232,8 @@ def _settled(values: Mapping[str, Any]) -> Config:
         pidfile=os.path.abspath(config.pidfile) if config.pidfile else f"{exec_root}/wherryd.pid",
         containerd=config.containerd.removeprefix("unix://"),
         ip_masq=config.ip_masq and config.iptables,
+        default_runtime=config.default_runtime or DEFAULT,
+        runtimes=read_configured(config.runtimes, config.default_runtime or DEFAULT),
         cdi_spec_dirs=tuple(path for path in config.cdi_spec_dirs if path),
         registry_mirrors=tuple(check_mirror(text) for text in config.registry_mirrors),
         insecure_registries=tuple(check_insecure(text) for text in config.insecure_registries),

@@ -8,8 +8,7 @@ from wherry.main.config import Config
 from wherry.main.container_options import cgroup_driver, check_parent, read_profile, runs_systemd
 from wherry.main.programs import find_init, mount_options
 from wherry.model.image import Platform
-from wherry.runtimes.registry import DEFAULT
-from wherry.runtimes.runc import SHIM
+from wherry.runtimes.configured import DEFAULT, SHIM
 from wherry.spec.caps import from_mask
 from wherry.spec.facts import EngineFacts
 from wherry.spec.mounts import masked_paths, readonly_paths

@@ -7,6 +7,7 @@ from wherry.base.errors import InvalidParameter
 from wherry.base.units import parse_size
 from wherry.main.container_options import parse_ulimit
 from wherry.main.options import OPTIONS, REFUSED_FLAGS, REFUSED_SHORT, Kind, Option
+from wherry.runtimes.configured import parse_flag
 
 TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
@@ -29,6 +30,10 @@ def parse_flags(arguments: list[str]) -> dict[str, Any]:
             values.setdefault(option.flag, []).append(value)
         elif option.kind in (Kind.MAP, Kind.ULIMITS):
             values.setdefault(option.flag, {}).update([value])
+        elif option.kind is Kind.RUNTIMES:
+            name, entry = value
+            if values.setdefault(option.flag, {}).setdefault(name, entry) is not entry:
+                raise _refused(option, text, f"runtime '{name}' was already defined")
         else:
             values[option.flag] = value
     return values
@@ -109,6 +114,11 @@ def _typed(option: Option, text: str) -> Any:
         case Kind.ULIMITS:
             limit = _read(option, text, parse_ulimit)
             return limit.name, limit
+        case Kind.RUNTIMES:
+            try:
+                return parse_flag(text)
+            except InvalidParameter as error:
+                raise _refused(option, text, str(error)) from error
         case Kind.TEXT | Kind.LIST:
             return text
 
@@ -121,5 +131,8 @@ def _read(option: Option, text: str, read: Callable[[str], Value]) -> Value:
 
 
 def _invalid(option: Option, text: str, function: str) -> InvalidParameter:
-    reason = f'strconv.{function}: parsing "{text}": invalid syntax'
+    return _refused(option, text, f'strconv.{function}: parsing "{text}": invalid syntax')
+
+
+def _refused(option: Option, text: str, reason: str) -> InvalidParameter:
     return InvalidParameter(f'invalid argument "{text}" for "{option.spelled}" flag: {reason}')

@@ -93,7 +93,7 @@ async def _up(config: Config, up: AsyncExitStack) -> tuple[Engine, ApiServer]:
     host = await offload(read_host)
     engine = wire(config, engine_id(config.data_root), host, zygote, channel, store)
     up.push_async_callback(engine.close)
-    await engine.boot(config.live_restore)
+    await engine.boot(config)
     await _metrics(config, engine, host, up)
     server = ApiServer(engine.services, ENGINE_VERSION)
     await server.start(listeners, tls)

@@ -17,6 +17,7 @@ class Kind(enum.Enum):
     SIZE = "bytes"
     ULIMITS = "ulimit"
     MAP = "key=value"
+    RUNTIMES = "name=path"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Option:
 
 
 _S, _N, _T, _L, _M = Kind.SWITCH, Kind.NUMBER, Kind.TEXT, Kind.LIST, Kind.MAP
-_B, _U = Kind.SIZE, Kind.ULIMITS
+_B, _U, _R = Kind.SIZE, Kind.ULIMITS, Kind.RUNTIMES
 
 GROUPS: dict[str, tuple[Option, ...]] = {
     "Where it lives": (
@@ -68,6 +69,8 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         Option("dns", _L, "dns", "DNS server for containers (repeatable)"),
     ),
     "Containers": (
+        Option("add-runtime", _R, "runtimes", "Know a program with runc's command line by this name (repeatable)"),
+        Option("default-runtime", _T, "default-runtime", "Runtime of containers that name none"),
         Option("log-driver", _T, "log-driver", "Default log driver: json-file or none"),
         Option("log-opt", _M, "log-opts", "Default option of the log driver, such as max-size=10m (repeatable)"),
         Option("cdi-spec-dir", _L, "cdi-spec-dirs", "Directory of CDI device files (repeatable)"),
@@ -103,10 +106,10 @@ GROUPS: dict[str, tuple[Option, ...]] = {
 OPTIONS: tuple[Option, ...] = tuple(option for group in GROUPS.values() for option in group)
 
 _REFUSED = """
-add-runtime:runtimes allow-direct-routing authorization-plugin:authorization-plugins bip6 bridge-accept-fwmark
+allow-direct-routing authorization-plugin:authorization-plugins bip6 bridge-accept-fwmark
 containerd-namespace containerd-plugins-namespace cpu-rt-period cpu-rt-runtime
 cri-containerd default-address-pool:default-address-pools default-gateway default-gateway-v6
-default-network-opt:default-network-opts default-runtime default-stop-timeout
+default-network-opt:default-network-opts default-stop-timeout
 dns-opt:dns-opts dns-search feature:features firewall-backend
 fixed-cidr fixed-cidr-v6 host-gateway-ip:host-gateway-ips http-proxy https-proxy icc init-path
 ip ip-forward-no-drop ip6tables ipv6 log-format

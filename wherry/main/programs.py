@@ -20,6 +20,7 @@ INIT_DIRECTORIES = (
 INIT_NAMES = ("docker-init", "tini-static", "tini")
 """Debian's tini is a package of its own; the static one runs in any image."""
 FEATURES = "org.opencontainers.runtime-spec.features"
+FEATURES_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,6 @@ class Programs:
 
     runtime: Program
     init: Program
-    runtime_features: str
-    """The OCI features document of the runtime as one line of JSON, empty when it has none."""
 
 
 def read_programs(runtime: str) -> Programs:
@@ -47,7 +46,6 @@ def read_programs(runtime: str) -> Programs:
     return Programs(
         runtime=parse_runtime(os.path.basename(runtime), program_output(runtime, "--version")),
         init=parse_init(program_output(init, "--version") if init else ""),
-        runtime_features=_one_line(program_output(runtime, "features")),
     )
 
 
@@ -84,8 +82,13 @@ def parse_init(text: str) -> Program:
     return Program("docker-init", match[1], match[2] or "") if match else Program("docker-init")
 
 
-def _one_line(text: str) -> str:
+def read_features(runtime: str) -> str:
+    """Return the OCI features document of a runtime as one line of JSON (blocking, FEATURES_SECONDS at most).
+
+    Empty when it has none, or does not answer in time.
+    """
     try:
+        text = program_output(runtime, "features", seconds=FEATURES_SECONDS)
         return json.dumps(json.loads(text), separators=(",", ":"))
     except ValueError:
         return ""

@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from prometheus_client import Histogram
 
@@ -19,9 +19,8 @@ from wherry.base.version import API_VERSION, BUILD_TIME, ENGINE_VERSION, GIT_COM
 from wherry.host.facts import HostFacts, forwards_ipv4, open_descriptors
 from wherry.images.hosts import Registries
 from wherry.main.config import Config
-from wherry.main.programs import FEATURES, Program, Programs, read_programs
-from wherry.runtimes.registry import DEFAULT
-from wherry.runtimes.runc import SHIM
+from wherry.main.programs import FEATURES, Program, Programs, read_features, read_programs
+from wherry.runtimes.registry import Runtimes
 from wherry.spec.cgroups import CGROUPFS
 from wherry.spec.security import BUILTIN
 from wherry.state.record import Phase, Record
@@ -63,13 +62,12 @@ class Sources:
     count_event_readers: Callable[[], int]
     times: Histogram
     """How long `info` and `version` took, by function."""
-    runtimes: Mapping[str, str] = field(default_factory=lambda: {DEFAULT: "runc", SHIM: "runc"})
-    """Names that HostConfig.Runtime may be, with the program of each."""
-    default_runtime: str = DEFAULT
+    runtimes: Runtimes
     cgroup_driver: str = CGROUPFS
     snapshotter: str = "overlayfs"
     programs: Callable[[str], Programs] = read_programs
-    """Blocking; asked once, at the first need."""
+    """Blocking; asked once for each default runtime, at the first need. So is the next, for each runtime."""
+    features: Callable[[str], str] = read_features
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
 
@@ -79,7 +77,8 @@ class System:
     def __init__(self, sources: Sources) -> None:
         """Take the sources; nothing is read before the first question."""
         self._from = sources
-        self._programs: asyncio.Task[Programs] | None = None
+        self._programs: dict[str, asyncio.Task[Programs]] = {}
+        self._features: dict[str, asyncio.Task[str]] = {}
         self._info: asyncio.Task[Json] | None = None
         self.experimental = sources.config.experimental
 
@@ -139,7 +138,8 @@ class System:
             "Images": await self._from.count_images(),
             **self._machine(forwarding),
             **self._storage(),
-            **self._engine(programs),
+            **self._engine(),
+            "Runtimes": await self._describe_runtimes(),
             "NFd": descriptors,
             "NGoroutines": len(asyncio.all_tasks()),
             "NEventsListener": self._from.count_event_readers(),
@@ -198,13 +198,12 @@ class System:
             "Containerd": {"Address": self._from.containerd_address(), "Namespaces": NAMESPACES},
         }
 
-    def _engine(self, programs: Programs) -> Json:
+    def _engine(self) -> Json:
         config, environ = self._from.config, self._from.environ
         return {
             "Plugins": PLUGINS,
             "LoggingDriver": config.log_driver,
-            "Runtimes": self._runtimes(programs),
-            "DefaultRuntime": self._from.default_runtime,
+            "DefaultRuntime": self._from.runtimes.default,
             "InitBinary": "docker-init",
             "FirewallBackend": {"Driver": "nftables" if config.iptables else "none"},
             "GenericResources": None,
@@ -214,17 +213,28 @@ class System:
             "NoProxy": _variable(environ, "NO_PROXY"),
         }
 
-    def _runtimes(self, programs: Programs) -> Json:
-        """Return each with the features of its program where that is the default runtime's."""
-        asked = self._from.runtimes[self._from.default_runtime]
-        status = {"status": {FEATURES: programs.runtime_features}} if programs.runtime_features else {}
-        return {name: {"path": path, **(status if path == asked else {})} for name, path in self._from.runtimes.items()}
+    async def _describe_runtimes(self) -> Json:
+        """Return each with the features of its program; what a reload has dropped is forgotten."""
+        known = self._from.runtimes.known
+        commands = {runtime.command for runtime in known.values() if runtime.command}
+        self._features = {
+            command: self._features.get(command) or _asking(self._from.features, command) for command in commands
+        }
+        await asyncio.wait(self._features.values())
+        status = {
+            command: {"status": {FEATURES: asked.result()}}
+            for command, asked in self._features.items()
+            if asked.result()
+        }
+        return {name: {**runtime.shown, **status.get(runtime.command, {})} for name, runtime in known.items()}
 
     async def _ask_programs(self) -> Programs:
-        if self._programs is None:
-            path = self._from.runtimes[self._from.default_runtime]
-            self._programs = asyncio.create_task(offload(self._from.programs, path), name="programs")
-        return await asyncio.shield(self._programs)
+        runtimes = self._from.runtimes
+        asked = runtimes.known.get(runtimes.default)
+        command = asked.command if asked is not None else ""
+        if command not in self._programs:
+            self._programs = {command: _asking(self._from.programs, command)}
+        return await asyncio.shield(self._programs[command])
 
     async def _containerd(self) -> Program:
         try:
@@ -237,6 +247,13 @@ class System:
 def registries_of(config: Config) -> Registries:
     """Return what the configuration says of registries."""
     return Registries(config.registry_mirrors, config.insecure_registries)
+
+
+T = TypeVar("T")
+
+
+def _asking(function: Callable[[str], T], command: str) -> "asyncio.Task[T]":
+    return asyncio.create_task(offload(function, command), name=f"ask {command}")
 
 
 def registry_config(config: Config) -> Json:

@@ -1,6 +1,7 @@
 """Every object of the engine, built by hand, in order: the map of the program."""
 
 import asyncio
+import os
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
@@ -8,6 +9,7 @@ from functools import partial
 from wherry.api.services import Services
 from wherry.base.events import EventBus
 from wherry.base.metrics import Metrics, Moment
+from wherry.base.offload import offload
 from wherry.base.tasks import Supervisor
 from wherry.containerd.channel import Channel
 from wherry.containerd.containers import Containers as ContainerdContainers
@@ -81,7 +83,8 @@ from wherry.names.service import Names
 from wherry.network.config import NetworkConfig
 from wherry.network.registry import NetworkRegistry
 from wherry.network.service import Networking
-from wherry.runtimes.registry import Runtimes
+from wherry.runtimes.registry import Host, Runtimes
+from wherry.runtimes.scripts import Scripts
 from wherry.runtimes.shim import Shim
 from wherry.spec.cgroups import SYSTEMD, cgroups_path, group_path
 from wherry.state.record import Phase, Record
@@ -102,6 +105,7 @@ class Engine:
     services: Services
     networks: NetworkRegistry
     volumes: VolumeRegistry
+    runtimes: Runtimes
     recover: Recover
     store: Store
     stopper: Stop
@@ -118,13 +122,16 @@ class Engine:
     takers: tuple[Taker, ...]
     """Who takes a new configuration, a line each."""
 
-    async def boot(self, live_restore: bool) -> None:
-        """Bring networks, volumes and containers to what the records say."""
+    async def boot(self, config: Config) -> None:
+        """Bring runtimes to what the configuration says; networks, volumes and containers to what the records say."""
         self.ooms.watch()
+        await offload(self.runtimes.configure, config.runtimes, config.default_runtime)
         await self.networks.boot()
         await self.volumes.boot()
         await self.names.boot()
-        await self.recover(live_restore)
+        await self.recover(config.live_restore)
+        holding = (rec for rec in self.store.all() if rec.alive or rec.owed or rec.phase is Phase.STARTING)
+        await offload(self.runtimes.sweep, {rec.host_config.runtime for rec in holding})
 
     def moment(self) -> Moment:
         """What a scrape of the metrics counts anew."""
@@ -173,7 +180,8 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
     content, leases, snapshots = Content(channel), Leases(channel), Snapshots(channel, SNAPSHOTTER)
     containers = ContainerdContainers(channel)
     shim = Shim(containers, Tasks(channel), mark)
-    runtimes = Runtimes(config.exec_root, engine_facts.cgroup_driver == SYSTEMD)
+    systemd = engine_facts.cgroup_driver == SYSTEMD
+    runtimes = Runtimes(_runtime_host(config, host, systemd), Scripts(f"{config.data_root}/runtimes"))
     volumes = VolumeRegistry(LocalVolumes(config.data_root), store.all, bus, supervisor)
     networking = Networking(_network_config(config, ident), store.all)
     networks = NetworkRegistry(networking, store.networks, store.all, bus, supervisor, store.faults)
@@ -232,7 +240,9 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         return accounts.read(group_path(cgroups_path(rec.id, rec.host_config, engine_facts)))
 
     exits = Exits(store, shim, steps, waiters, news, remove, supervisor, restarts, monitors, usage)
-    starter = Start(store, steps, layout, exits, hub, news, remove, restarts, monitors, under_way, create_defaults)
+    starter = Start(
+        store, steps, layout, exits, hub, news, remove, restarts, monitors, under_way, create_defaults, runtimes
+    )
     logs = Logs(store, layout, waiters)
     sizes = Sizes(snapshots)
     place = (channel.address, channel.namespace)
@@ -241,7 +251,9 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         store=store,
         supervisor=supervisor,
         shim=shim,
-        creator=Create(images, store, leases, snapshots, volumes, news, create_defaults, mark, networking.known),
+        creator=Create(
+            images, store, leases, snapshots, volumes, news, create_defaults, runtimes, mark, networking.known
+        ),
         starter=starter,
         restarter=Restart(store, stop, starter, restarts, news),
         pauser=pause,
@@ -274,12 +286,14 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
             cgroup_driver=engine_facts.cgroup_driver,
             count_event_readers=lambda: bus.readers,
             times=metrics.host_info,
+            runtimes=runtimes,
         )
     )
     return Engine(
         services=Services(verbs, checkpoints, maker, images, networks, volumes, system, bus),
         networks=networks,
         volumes=volumes,
+        runtimes=runtimes,
         recover=Recover(store, shim, steps, keepers, hub, exits, stop, remove, sweep, restarts, monitors),
         store=store,
         stopper=stop,
@@ -298,6 +312,16 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
             lambda new: partial(system.configure, new),
             lambda new: partial(images.configure, registries_of(new), new.max_concurrent_downloads),
         ),
+    )
+
+
+def _runtime_host(config: Config, host: HostFacts, systemd: bool) -> Host:
+    return Host(
+        exec_root=config.exec_root,
+        systemd_cgroup=systemd,
+        no_pivot_root=bool(os.environ.get("DOCKER_RAMDISK")),
+        unified=host.cgroups.version == 2,
+        same_path=not config.containerd,
     )
 
 

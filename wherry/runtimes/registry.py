@@ -1,14 +1,18 @@
 """Names of runtimes to what containerd is given for them (start.md 4.1)."""
 
-from dataclasses import dataclass
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from wherry.base.errors import InvalidParameter
+from wherry.containerd.options import RUNC_TYPE, linux_options, runc_options
 from wherry.containerd.values import RuntimeOptions
-from wherry.runtimes.runc import SHIM, RuncOptions
+from wherry.runtimes.configured import DEFAULT, SHIM, STOCK, Configured, is_shim_name
+from wherry.runtimes.scripts import Scripts
 
-DEFAULT = "runc"
-OURS = "io.wherry."
-"""Names of our own tiers; they never reach containerd."""
+LEGACY = "io.containerd.runtime.v1.linux"
+"""The first shim, one process per container; containerd has it up to 1.6."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,25 +21,92 @@ class Runtime:
 
     name: str
     shim: str
-    runc: RuncOptions | None = None
+    options: RuntimeOptions | None = None
     """None for a shim that gets no options."""
+    program: str = ""
+    """The program that the shim runs, as configured: a path, or a name on PATH; empty where that is the shim's own."""
+    command: str = ""
+    """What starts it: the program, or the script that gives it its arguments."""
+    shown: Mapping[str, Any] = field(default_factory=dict)
+    """What `info` says of it."""
+    known_here: bool = True
+    """Whether the program's name means here what it means to the shim."""
 
-    def options(self) -> RuntimeOptions | None:
-        """Return the options of container and task, None for none."""
-        return self.runc.encode() if self.runc else None
+    @property
+    def task_options(self) -> RuntimeOptions | None:
+        """Return the options of a task: the runc shim's alone has some."""
+        return self.options if self.options and self.options.type_url == RUNC_TYPE else None
+
+    @property
+    def warning(self) -> str:
+        """What create warns of, empty for nothing."""
+        if self.shim == LEGACY:
+            return f'Configured runtime "{self.name}" is deprecated and will be removed in the next release'
+        return ""
+
+    def check_program(self) -> None:
+        """Refuse (blocking, a moment) a runtime whose program is not there, before anything is taken for it.
+
+        InvalidParameter with Docker's first words. The rest are ours: the docker CLI would take Docker's for a
+        missing command of the user's and exit with 127.
+        """
+        if self.program and self.known_here and shutil.which(self.program) is None:
+            raise InvalidParameter(
+                f'error while looking up the specified runtime path: runtime "{self.name}" needs {self.program}, which '
+                "is no program on this host: install it, or change the runtime's path in the daemon's configuration"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What every runtime with runc's command line is told, and what the host allows."""
+
+    exec_root: str = "/run/wherry"
+    systemd_cgroup: bool = False
+    no_pivot_root: bool = False
+    unified: bool = True
+    """Whether cgroup v2 is all there is."""
+    same_path: bool = True
+    """Whether containerd looks programs up where this process does: it is our child."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    known: Mapping[str, Runtime]
+    default: str
 
 
 class Runtimes:
-    """The runtimes that this engine knows by name."""
+    """The runtimes that this engine knows by name, replaced as a whole by a reload."""
 
-    def __init__(self, exec_root: str, systemd_cgroup: bool = False) -> None:
-        """Take where runtimes keep their state and whether systemd makes their cgroups."""
-        stock = RuncOptions("runc", f"{exec_root}/runtime-runc", systemd_cgroup)
-        self._known = {name: Runtime(name, SHIM, stock) for name in (DEFAULT, SHIM)}
+    def __init__(self, host: Host, scripts: Scripts) -> None:
+        """Begin with the stock ones; `configure` adds the others."""
+        self._host = host
+        self._scripts = scripts
+        self._table = _Table(self._stock(), DEFAULT)
 
-    def names(self) -> list[str]:
-        """Return the known names in order."""
-        return sorted(self._known)
+    @property
+    def default(self) -> str:
+        """The name that a container without a runtime gets."""
+        return self._table.default
+
+    @property
+    def known(self) -> Mapping[str, Runtime]:
+        """Every runtime that has an entry, the stock ones first."""
+        return self._table.known
+
+    def configure(self, configured: Mapping[str, Configured], default: str) -> None:
+        """Replace all entries at once (blocking: writes scripts); System when a script cannot be written.
+
+        A container that lives goes on with what it was started with: containerd keeps its options, and a script that
+        they name stays until a `sweep` finds nobody who uses it.
+        """
+        known = self._stock() | {name: self._make(name, entry) for name, entry in configured.items()}
+        self._table = _Table(known, default or DEFAULT)
+
+    def sweep(self, used: Iterable[str]) -> None:
+        """Remove (blocking) scripts of the past; `used` names the runtimes of containers that hold something."""
+        self._scripts.sweep({runtime.command for runtime in self.known.values()}, list(used))
 
     def choose(self, name: str) -> Runtime:
         """Return the runtime of a name, the default one for an empty name.
@@ -43,9 +114,41 @@ class Runtimes:
         A name that is not known but written as containerd writes them goes to containerd as it is, without options.
         InvalidParameter in Docker's words for any other, so that no client names a file to be run as a shim.
         """
-        known = self._known.get(name or DEFAULT)
-        if known:
-            return known
-        if "." in name and "/" not in name and not name.startswith((".", OURS)):
+        table = self._table
+        name = name or table.default
+        if name in table.known:
+            return table.known[name]
+        if name == LEGACY:
+            return self._legacy()
+        if is_shim_name(name):
             return Runtime(name, name)
         raise InvalidParameter(f"unknown or invalid runtime name: {name}")
+
+    def _stock(self) -> dict[str, Runtime]:
+        return {name: self._runc(name, DEFAULT, DEFAULT, {"path": DEFAULT}) for name in STOCK}
+
+    def _make(self, name: str, entry: Configured) -> Runtime:
+        if entry.shim:
+            return Runtime(name, entry.shim, entry.encode())
+        if not entry.args:
+            return self._runc(name, entry.path, entry.path, {"path": entry.path})
+        script = self._scripts.write(name, entry.path, entry.args)
+        return self._runc(name, entry.path, script, {"path": entry.path, "runtimeArgs": list(entry.args)})
+
+    def _runc(self, name: str, program: str, command: str, shown: Mapping[str, Any]) -> Runtime:
+        host = self._host
+        options = runc_options(command, self._root, host.systemd_cgroup, no_pivot_root=host.no_pivot_root)
+        return Runtime(name, SHIM, options, program, command, shown, host.same_path or "/" in program)
+
+    def _legacy(self) -> Runtime:
+        if self._host.unified:
+            raise InvalidParameter(
+                f'runtime "{LEGACY}" is not supported while cgroups v2 (unified hierarchy) is being used'
+            )
+        options = linux_options(DEFAULT, self._root, self._host.systemd_cgroup)
+        return Runtime(LEGACY, LEGACY, options, DEFAULT, DEFAULT, known_here=self._host.same_path)
+
+    @property
+    def _root(self) -> str:
+        """Where the programs keep their state: `<root>/<containerd namespace>/<container id>`."""
+        return f"{self._host.exec_root}/runtime-runc"

@@ -50,13 +50,12 @@ class Shim:
 
         Returns the pid; with a checkpoint there is no process before `restore`, and it is 0.
         """
-        options = runtime.options()
         try:
-            await self._containers.create(ident, spec, runtime.shim, options, self._labels)
+            await self._containers.create(ident, spec, runtime.shim, runtime.options, self._labels)
         except Conflict:
             await self.delete(ident)
-            await self._containers.create(ident, spec, runtime.shim, options, self._labels)
-        return await self._tasks.create(ident, *pipes, terminal, options, checkpoint)
+            await self._containers.create(ident, spec, runtime.shim, runtime.options, self._labels)
+        return await self._tasks.create(ident, *pipes, terminal, runtime.task_options, checkpoint)
 
     async def start(self, ident: str, exec_id: str = "") -> int:
         """Release a created process to exec; returns its pid."""

@@ -1,6 +1,5 @@
 """Shims that containerd has forgotten: a create or delete that was cut in the middle may leave one (seen with 2.1)."""
 
-import os
 import signal
 from collections.abc import Container, Iterator
 
@@ -11,8 +10,8 @@ from wherry.host.errors import translate
 def end_strays(address: str, namespace: str, known: Container[str]) -> list[str]:
     """Kill the shims of a containerd's namespace that serve no known container (blocking); returns the ids.
 
-    A shim names all three on its command line (containerd, runtime v2: `-namespace`, `-id`, `-address`). What it has
-    started is killed first: it would live on without a parent.
+    A shim names all three on its command line (containerd, runtime v2: `-namespace`, `-id`, `-address`), whatever its
+    own name is. What it has started is killed first: it would live on without a parent.
     """
     ended = []
     with translate("end a stray shim"):
@@ -28,9 +27,5 @@ def end_strays(address: str, namespace: str, known: Container[str]) -> list[str]
 def _shims(address: str, namespace: str) -> Iterator[tuple[proc.Identity, str]]:
     for process, argv in proc.command_lines():
         flags = dict(zip(argv[1:], argv[2:], strict=False))
-        if (
-            os.path.basename(argv[0]).startswith("containerd-shim")
-            and (flags.get("-address"), flags.get("-namespace")) == (address, namespace)
-            and "-id" in flags
-        ):
+        if (flags.get("-address"), flags.get("-namespace")) == (address, namespace) and "-id" in flags:
             yield process, flags["-id"]

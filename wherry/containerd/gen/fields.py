@@ -154,4 +154,6 @@ FIELDS: dict[str, str] = {
         " systemd_cgroup=9:bool criu_image_path=10 criu_work_path=11"
     ),
     "containerd.runc.v1.CheckpointOptions": "exit=1:bool work_path=9",
+    "containerd.linux.runc.RuncOptions": "runtime=1 runtime_root=2 criu_path=3 systemd_cgroup=4:bool",
+    "runtimeoptions.v1.Options": "type_url=1 config_path=2 config_body=3:bytes",
 }
