@@ -136,6 +136,24 @@ def test_a_program_that_went_after_create(engine: Engine) -> None:
     engine.ok("start", "-a", "gone")
 
 
+def test_a_program_that_went_before_a_restart_by_policy(engine: Engine) -> None:
+    """No validation runs there: the start fails, with the runtime's own words and not as a missing command."""
+    slow, aside = engine.root / "bin" / "slow", engine.root / "bin" / "aside"
+    flags = ["--name", "again", "--restart", "always", "--runtime", "slow"]
+    engine.ok("run", "-d", *flags, IMAGE, "sh", "-c", "exit 1")
+    while engine.inspect("again")["RestartCount"] < 5:
+        pass
+    slow.rename(aside)  # in a pause of more than a second
+    try:
+        while not (state := engine.inspect("again")["State"])["Error"]:
+            pass
+        assert "error while looking up the specified runtime path" in state["Error"]
+        assert state["ExitCode"] == 128
+    finally:
+        aside.rename(slow)
+    engine.ok("rm", "-f", "again")
+
+
 def test_a_missing_shim(engine: Engine) -> None:
     done = engine.docker("run", "--name", "lost", "--runtime", "io.containerd.lost.v1", IMAGE, "true")
     assert done.returncode == 125

@@ -1,6 +1,7 @@
 """The runner of steps, broken at every point: what was begun is released once, latest first, and nothing else."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from tests.unit.records import record
 from wherry.base.errors import System
 from wherry.base.faults import Faults
+from wherry.base.tasks import finish
 from wherry.containers.rollback import Rollback, leftovers, release_all
 from wherry.state.record import Record
 from wherry.state.store import Slot, Store
@@ -47,9 +49,24 @@ async def slot(tmp_path: Path) -> AsyncIterator[Slot]:
     await store.close()
 
 
-async def run(slot: Slot, faults: Faults, steps: list[Recorder]) -> Rollback:
+@contextlib.asynccontextmanager
+async def started(slot: Slot, faults: Faults, order: list[Recorder]) -> AsyncIterator[Rollback]:
+    """As a start does it: settle, then release what was begun in the order of the list."""
     rollback = Rollback(slot, faults)
-    async with rollback:
+    try:
+        yield rollback
+    except BaseException:
+        await finish(give_back(slot, rollback, order))
+        raise
+
+
+async def give_back(slot: Slot, rollback: Rollback, order: list[Recorder]) -> None:
+    await rollback.settle()
+    await release_all(rollback.begun(order), slot.rec)
+
+
+async def run(slot: Slot, faults: Faults, steps: list[Recorder]) -> Rollback:
+    async with started(slot, faults, steps) as rollback:
         for step in steps:
             assert await rollback.do(step) == step.name
     return rollback
@@ -85,10 +102,12 @@ async def test_a_step_that_runs_beside_is_awaited_before_it_is_released(slot: Sl
             await gate.wait()
             return await super().acquire(slot)
 
+    one, two = Slow("one", story), Recorder("two", story)
+
     async def start() -> None:
-        async with Rollback(slot, Faults({"two.after": "error"})) as step:
-            slow = step.begin(Slow("one", story))
-            await step.do(Recorder("two", story))
+        async with started(slot, Faults({"two.after": "error"}), [one, two]) as step:
+            slow = step.begin(one)
+            await step.do(two)
             await slow
 
     task = asyncio.create_task(start())
@@ -103,10 +122,12 @@ async def test_a_step_that_runs_beside_is_awaited_before_it_is_released(slot: Sl
 async def test_a_failure_beside_is_raised_where_the_result_is_needed(slot: Slot) -> None:
     story: list[str] = []
 
+    one, two = Recorder("one", story), Recorder("two", story)
+
     async def start() -> None:
-        async with Rollback(slot, Faults({"one.before": "error"})) as step:
-            beside = step.begin(Recorder("one", story))
-            await step.do(Recorder("two", story))
+        async with started(slot, Faults({"one.before": "error"}), [one, two]) as step:
+            beside = step.begin(one)
+            await step.do(two)
             await beside
 
     with pytest.raises(System, match=r"failpoint one\.before"):
@@ -135,12 +156,13 @@ async def test_once_a_release_fails_the_earlier_steps_stay_owed(slot: Slot) -> N
     assert story == ["-three"]
 
 
-async def test_the_first_error_stays_the_error_and_names_what_is_owed(slot: Slot) -> None:
+async def test_the_order_of_the_list_counts_and_not_that_of_the_beginnings(slot: Slot) -> None:
     story: list[str] = []
-    steps = [Recorder("one", story, fails=True), Recorder("two", story)]
-    with pytest.raises(System, match=r"failpoint two\.after") as caught:
-        await run(slot, Faults({"two.after": "error"}), steps)
-    assert caught.value.__notes__ == ["could not release one"]
+    one, two, three = (Recorder(name, story) for name in NAMES)
+    async with started(slot, Faults({}), [one, two, three]) as step:
+        await step.do(three)
+        await step.do(one)
+    assert step.begun([one, two, three]) == [one, three]
 
 
 def test_what_is_owed_keeps_what_its_release_needs() -> None:

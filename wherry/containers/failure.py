@@ -1,6 +1,6 @@
-"""What a failed start or exec means: Docker's exit codes decided by the failing stage (start.md 3.3).
+"""What a failed start or exec means: Docker's exit codes decided by the failing stage (start.md 3.3, weak place 12).
 
-The docker CLI reads the texts, so they stay; only what the runtime said may mean 126 or 127.
+The docker CLI reads the texts, so they stay, also where they sound like a missing command and are none.
 """
 
 from collections.abc import Iterator
@@ -14,10 +14,12 @@ _NOT_A_DIRECTORY = (
     ": Are you trying to mount a directory onto a file (or vice-versa)? "
     "Check if the specified host path exists and is the expected type"
 )
-_ROWS: tuple[tuple[tuple[str, ...], int, str], ...] = (
+Row = tuple[tuple[str, ...], int, str]
+_WRONG_KIND: Row = (("not a directory",), 127, _NOT_A_DIRECTORY)
+_ROWS: tuple[Row, ...] = (
     (("permission denied",), 126, ""),
     (("is a directory",), 126, ": permission denied"),
-    (("not a directory",), 127, _NOT_A_DIRECTORY),
+    _WRONG_KIND,
     (
         (
             "executable file not found",
@@ -29,6 +31,12 @@ _ROWS: tuple[tuple[tuple[str, ...], int, str], ...] = (
         "",
     ),
 )
+_RUNTIME = "oci runtime "
+"""How a shim begins what its runtime said: `OCI runtime create failed: `. Other texts are of the shim or containerd."""
+_SILENT = "unable to retrieve oci runtime error"
+"""The runtime itself could not be run, so it wrote no log."""
+_MOUNTING = ("error mounting ", "mount `")
+"""How runc and crun name a mount that failed."""
 
 
 class RuntimeRefused(InvalidParameter):
@@ -41,9 +49,9 @@ class RuntimeRefused(InvalidParameter):
 
 
 def at_runtime(text: str) -> EngineError:
-    """Return the error for a text of the runtime: RuntimeRefused by the first matching row, else System."""
+    """Return the error for a text of containerd's: RuntimeRefused by the first matching row, else System."""
     lowered = text.lower()
-    for needles, code, suffix in _ROWS:
+    for needles, code, suffix in _rows(lowered):
         if any(needle in lowered for needle in needles):
             return RuntimeRefused(text + suffix, code)
     return System(text)
@@ -56,6 +64,13 @@ def at_spec() -> Iterator[None]:
         yield
     except InvalidParameter as error:
         raise System(str(error)) from error
+
+
+def _rows(lowered: str) -> tuple[Row, ...]:
+    """Return the rows that count at the stage which the text tells: only a command may be missing or not runnable."""
+    if _RUNTIME not in lowered or _SILENT in lowered:
+        return ()
+    return (_WRONG_KIND,) if any(words in lowered for words in _MOUNTING) else _ROWS
 
 
 def exit_code(error: BaseException) -> int:

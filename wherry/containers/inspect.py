@@ -86,7 +86,7 @@ def describe(
         "Platform": rec.platform,
         "MountLabel": "",
         "ProcessLabel": "",
-        "AppArmorProfile": "",
+        "AppArmorProfile": rec.apparmor_profile,
         "ExecIDs": execs or None,
         "HostConfig": host_config(rec.host_config),
         "GraphDriver": {"Data": None, "Name": rec.snapshotter},

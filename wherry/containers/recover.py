@@ -88,6 +88,8 @@ class Recover:
                 await self._remove.under(slot, volumes=rec.host_config.auto_remove)
             elif rec.owed:
                 await slot.save(**leftovers(await release_all(self._steps.owed(rec), rec)))
+                if rec.host_config.auto_remove and not slot.rec.owed:
+                    await self._remove.under(slot, volumes=True)
 
     async def _interrupted(self, slot: Slot) -> None:
         owed = await release_all(self._steps.all, slot.rec)

@@ -1,4 +1,4 @@
-"""The runner of steps: order, time, faults and names; what was begun is released in reverse when a start fails.
+"""The runner of steps: order, time, faults and names; what was begun is released when a start fails.
 
 A step is owed before it is taken. Its release works from the record alone and may run any number of times, so the
 same releases serve a failed start, an exit, a removal and the boot after a crash.
@@ -8,11 +8,9 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 from wherry.base.faults import Faults
-from wherry.base.tasks import finish
 from wherry.state.record import Receipt, Record
 from wherry.state.store import Slot
 
@@ -46,7 +44,7 @@ class Step(Releasable, Protocol[P, T_co]):
 
 
 class Rollback:
-    """Runs the steps of one start; leaving it by an exception releases the begun ones, latest first."""
+    """Runs the steps of one start and knows which were begun: when it fails those are released, latest first."""
 
     def __init__(self, slot: Slot, faults: Faults) -> None:
         """Begin with nothing begun."""
@@ -58,7 +56,6 @@ class Rollback:
         self._failed = ""
         self.spent: dict[str, float] = {}
         """Seconds by step."""
-        self.owed: tuple[str, ...] = ()
 
     @property
     def receipt(self) -> Receipt:
@@ -97,29 +94,21 @@ class Rollback:
         self._faults.at(point)
         await self._faults.hang_at(point)
 
-    async def __aenter__(self) -> "Rollback":
-        return self
+    def begun(self, order: Sequence[Releasable]) -> list[Releasable]:
+        """Return the steps that were begun, in the order of a start."""
+        return [step for step in order if step in self._begun]
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is None:
+    async def settle(self) -> None:
+        """Return once no step is under way any more: an effect must not come after its undo."""
+        if not self._beside:
             return
-        self.owed = await finish(self._undo())
-        for name in self.owed:
-            error.add_note(f"could not release {name}")
-
-    async def _undo(self) -> tuple[str, ...]:
-        """Release, once no step is under way any more: an effect must not come after its undo."""
-        if self._beside:
-            _, late = await asyncio.wait(self._beside, timeout=RELEASE_SECONDS)
-            for task in late:
-                task.cancel()  # it hangs; what it asked of others, they finish
-            await asyncio.wait(self._beside)
-            for task in self._beside:
-                if not task.cancelled():
-                    task.exception()  # seen: the first error is the one that counts
-        return await release_all(self._begun, self._slot.rec)
+        _, late = await asyncio.wait(self._beside, timeout=RELEASE_SECONDS)
+        for task in late:
+            task.cancel()  # it hangs; what it asked of others, they finish
+        await asyncio.wait(self._beside)
+        for task in self._beside:
+            if not task.cancelled():
+                task.exception()  # seen: the first error is the one that counts
 
 
 async def release_all(steps: Sequence[Releasable], rec: Record) -> tuple[str, ...]:

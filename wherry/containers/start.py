@@ -1,14 +1,15 @@
 """Starting a container: the list in `_run`, read from the top. Every line is a step with one idempotent release.
 
-Source: start.md 2. The first write is on disk before the first effect; leaving the list by an exception releases what
-was begun, latest first, before the failure is stored and raised.
+Source: start.md 2 and 3. The first write is on disk before the first effect; leaving the list by an exception stores
+the failure, releases what was begun, latest first, and raises it.
 """
 
 import logging
 import time
+from functools import partial
 from typing import Any
 
-from wherry.base.errors import Conflict, Forbidden, System
+from wherry.base.errors import Conflict, EngineError, Forbidden, System
 from wherry.base.ids import new_id
 from wherry.base.offload import offload
 from wherry.base.tasks import finish
@@ -19,8 +20,10 @@ from wherry.containers.hub import Hub
 from wherry.containers.layout import Layout
 from wherry.containers.lived import boot_clock
 from wherry.containers.monitors import Monitors
+from wherry.containers.mountsweep import MountSweep
 from wherry.containers.news import News
 from wherry.containers.policy import Restarts
+from wherry.containers.prepare import prepare
 from wherry.containers.remedy import advise
 from wherry.containers.remove import Remove
 from wherry.containers.rollback import Rollback, leftovers, release_all
@@ -53,8 +56,15 @@ class Start:
         under_way: UnderWay,
         defaults: Defaults,
         runtimes: Runtimes,
+        apparmor: bool,
+        mount_sweep: MountSweep,
     ) -> None:
-        """Take the records, the steps, the paths, who hears of what, the policies, what this host can, its runtimes."""
+        """Take the records, the steps, the paths, who hears of what, the policies, what this host can, its runtimes.
+
+        `apparmor` tells whether this kernel has it; the sweep looks for what a failed start has left.
+        """
+        self._apparmor = apparmor
+        self._mount_sweep = mount_sweep
         self._defaults = defaults
         self._runtimes = runtimes
         self._under_way = under_way
@@ -78,25 +88,23 @@ class Start:
             if directory:
                 raise Forbidden("custom checkpointdir is not supported")
             await self._revalidate(slot.rec)
-            self._restarts.forget(ident)
-            await self._start(slot, Verb.START, {"manually_stopped": False, "restart_count": 0}, checkpoint)
+            await self._start(slot, Verb.START, by_hand=True, checkpoint=checkpoint)
 
     async def again(self, ident: str) -> None:
         """Start by policy: one whose back-off is over, or, at boot, one that has ended; else nothing."""
         async with self._store.exclusive(ident) as slot:
             if slot.rec.phase is Phase.RESTARTING:
-                await self._start(slot, Verb.AGAIN, {})
+                await self._start(slot, Verb.AGAIN, by_hand=False)
             elif slot.rec.phase is Phase.EXITED:
-                await self._start(slot, Verb.START, {})
+                await self._start(slot, Verb.START, by_hand=False)
 
-    async def _start(self, slot: Slot, verb: Verb, facts: dict[str, Any], checkpoint: str = "") -> None:
+    async def _start(self, slot: Slot, verb: Verb, by_hand: bool, checkpoint: str = "") -> None:
         await self._pay(slot)
         step, ident, ids = Rollback(slot, self._store.faults), slot.rec.id, slot.rec.network_ids
         with self._under_way.start(ident):
             try:
                 await slot.move(verb, **self._sandbox(slot.rec), checkpoint=checkpoint)
-                async with step:
-                    await self._run(slot, step, facts)
+                await self._run(slot, step, by_hand)
             except BaseException as error:
                 if not self._under_way.aborted(ident):
                     await finish(self._failed(slot, step, ids, error))
@@ -111,7 +119,7 @@ class Start:
         self._monitors.watch(slot.rec)
         self._news.container(slot.rec, "start")
 
-    async def _run(self, slot: Slot, step: Rollback, facts: dict[str, Any]) -> None:
+    async def _run(self, slot: Slot, step: Rollback, by_hand: bool) -> None:
         s = self._steps
         netns = step.begin(s.netns)  # pinned before any process exists
         stdio = step.begin(s.stdio)  # keeper, fifos, log, waiting clients
@@ -123,12 +131,14 @@ class Start:
         known = await s.facts(slot.rec, root, volumes, files)
         with at_spec():
             spec = build_spec(slot.rec, known)  # pure, hence not a step
+        slot.rec, runtime = prepare(slot.rec, by_hand, self._apparmor, self._runtimes)  # stored by the next move
+        if by_hand:
+            self._restarts.forget(slot.rec.id)
         began = {"started_at": time.time_ns(), "started_on_boot_clock": boot_clock()}
-        pid = await step.do(s.task, spec, await stdio)  # created, not yet running
+        pid = await step.do(s.task, spec, runtime, await stdio)  # created, not yet running
         await names
         pid = await step.do(s.run, pid)  # the user's process lives from here
-        facts = facts | began | {"pid": pid, "receipt": step.receipt}
-        await slot.move(Verb.STARTED, **facts)  # inside: a failed write rolls back too
+        await slot.move(Verb.STARTED, **began, pid=pid, receipt=step.receipt)  # a failed write rolls back too
         log.debug("start %s: %s", slot.rec.id, ", ".join(f"{k} {v * 1e3:.1f} ms" for k, v in step.spent.items()))
 
     def _sandbox(self, rec: Record) -> dict[str, str]:
@@ -154,14 +164,38 @@ class Start:
             raise System(f"container {slot.rec.id} still holds {', '.join(owed)} of its last run: see the engine's log")
 
     async def _failed(self, slot: Slot, step: Rollback, ids: dict[str, str], error: BaseException) -> None:
-        """Store why, end the clients that wait, and remove the container if it asked for that."""
-        await self._hub.leave(slot.rec.id, 0)
-        if slot.rec.phase not in (Phase.STARTING, Phase.RUNNING):
-            return  # the first write itself failed: nothing was begun
-        text = str(error) or type(error).__name__
-        left = leftovers(step.owed)
-        await slot.move(
-            Verb.FAILED, error=text, exit_code=exit_code(error), network_ids=ids, receipt=step.receipt, **left
-        )
-        if slot.rec.host_config.auto_remove:
-            await self._remove.under(slot, volumes=True)
+        """Store why before anything is given back, give it back, end the clients that wait, remove if asked to.
+
+        The order is Docker's (start.md 3.1), that of an exit; the releases see the record as it was while it started.
+        """
+        await step.settle()
+        rec = slot.rec
+        if rec.phase in (Phase.STARTING, Phase.RUNNING):  # else the first write itself failed: nothing was begun
+            text = str(error) or type(error).__name__
+            facts = {"error": text, "exit_code": exit_code(error), "network_ids": ids, "receipt": step.receipt}
+            for name in await self._give_back(slot, step, facts):
+                error.add_note(f"could not release {name}")
+        await self._hub.leave(rec.id, 0)
+        if rec.host_config.auto_remove and slot.rec.phase is not rec.phase:
+            try:
+                await self._remove.under(slot, volumes=True)
+            except EngineError as failure:
+                log.error("can't remove container %s: %s", rec.id, failure)
+
+    async def _give_back(self, slot: Slot, step: Rollback, facts: dict[str, Any]) -> tuple[str, ...]:
+        """Release what was begun and return the names of what stays owed; a store that fails hinders no release."""
+        rec, begun = slot.rec, step.begun(self._steps.all)
+        try:
+            await slot.move(Verb.FAILED, **facts, owed=tuple(due.name for due in begun))
+            store = slot.save
+        except EngineError as failure:
+            log.error("%s: failed saving state on start failure: %s", rec.id, failure)
+            store = partial(slot.move, Verb.FAILED, **facts)
+        owed = await release_all(begun, rec)
+        if not owed:
+            await self._mount_sweep(rec)
+        try:
+            await store(**leftovers(owed))
+        except EngineError as failure:
+            log.error("%s: failed saving state on start failure, the next boot settles it: %s", rec.id, failure)
+        return owed

@@ -34,6 +34,7 @@ from wherry.containers.layout import Layout
 from wherry.containers.listing import Listing
 from wherry.containers.logs import Logs
 from wherry.containers.monitors import Monitors
+from wherry.containers.mountsweep import MountSweep
 from wherry.containers.news import News
 from wherry.containers.notices import Notices
 from wherry.containers.oom import OomWatch
@@ -219,7 +220,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         endpoints=Endpoints(networking, layout, news, metrics),
         names=NameService(resolver, netfiles, store.all),
         stdio=streams,
-        task=Task(shim, runtimes, restore),
+        task=Task(shim, restore),
         run=Run(shim, restore),
     )
 
@@ -240,8 +241,22 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         return accounts.read(group_path(cgroups_path(rec.id, rec.host_config, engine_facts)))
 
     exits = Exits(store, shim, steps, waiters, news, remove, supervisor, restarts, monitors, usage)
+    mount_sweep = MountSweep(layout)
     starter = Start(
-        store, steps, layout, exits, hub, news, remove, restarts, monitors, under_way, create_defaults, runtimes
+        store,
+        steps,
+        layout,
+        exits,
+        hub,
+        news,
+        remove,
+        restarts,
+        monitors,
+        under_way,
+        create_defaults,
+        runtimes,
+        host.apparmor,
+        mount_sweep,
     )
     logs = Logs(store, layout, waiters)
     sizes = Sizes(snapshots)

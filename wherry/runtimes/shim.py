@@ -5,6 +5,7 @@ Everything goes by the container id, so that a release needs nothing that was re
 
 import contextlib
 import signal
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -37,24 +38,22 @@ class Shim:
         self._tasks = tasks
         self._labels = labels
 
+    async def register(self, ident: str, spec: bytes, runtime: Runtime, image: str) -> None:
+        """Create the container; a stale one of the same id is deleted with its task, once. Conflict the second time."""
+        create = partial(self._containers.create, ident, spec, runtime.shim, runtime.options, self._labels, image=image)
+        try:
+            await create()
+        except Conflict:
+            await self.delete(ident)
+            await create()
+
     async def create(
-        self,
-        ident: str,
-        spec: bytes,
-        runtime: Runtime,
-        pipes: Pipes,
-        terminal: bool,
-        checkpoint: Descriptor | None = None,
+        self, ident: str, runtime: Runtime, pipes: Pipes, terminal: bool, checkpoint: Descriptor | None = None
     ) -> int:
-        """Create container and task; a stale one of the same id is deleted once.
+        """Create the task of a registered container.
 
         Returns the pid; with a checkpoint there is no process before `restore`, and it is 0.
         """
-        try:
-            await self._containers.create(ident, spec, runtime.shim, runtime.options, self._labels)
-        except Conflict:
-            await self.delete(ident)
-            await self._containers.create(ident, spec, runtime.shim, runtime.options, self._labels)
         return await self._tasks.create(ident, *pipes, terminal, runtime.task_options, checkpoint)
 
     async def start(self, ident: str, exec_id: str = "") -> int:

@@ -110,6 +110,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: int = 0
     started_before: bool = False
     manually_stopped: bool = False
+    apparmor_profile: str = ""
+    """Of the last start; empty where the kernel has no AppArmor."""
     oom_killed: bool = False
     restart_count: int = 0
 

@@ -2,10 +2,12 @@
 
 import msgspec
 
-from wherry.base.errors import EngineError
+from wherry.base.errors import EngineError, InvalidParameter
+from wherry.base.offload import offload
+from wherry.base.refs import is_digest, parse, with_default_tag
 from wherry.containers.failure import at_runtime
 from wherry.containers.restore import Restore
-from wherry.runtimes.registry import Runtimes
+from wherry.runtimes.registry import Runtime
 from wherry.runtimes.shim import Shim
 from wherry.state.record import Record
 from wherry.state.store import Slot
@@ -21,29 +23,28 @@ class Task:
 
     name = "task"
 
-    def __init__(self, shim: Shim, runtimes: Runtimes, restore: Restore) -> None:
-        """Take the tier that runs tasks, the names of runtimes, and where checkpoints come from."""
+    def __init__(self, shim: Shim, restore: Restore) -> None:
+        """Take the tier that runs tasks, and where checkpoints come from."""
         self._restore = restore
         self._shim = shim
-        self._runtimes = runtimes
         self._encode = msgspec.json.Encoder().encode
 
-    async def acquire(self, slot: Slot, spec: dict[str, object], stdio: Stdio) -> int:
-        """Create the task; returns the pid of its first process, 0 when that is restored from a checkpoint."""
+    async def acquire(self, slot: Slot, spec: dict[str, object], runtime: Runtime, stdio: Stdio) -> int:
+        """Create container and task; returns the pid of its first process, 0 when that is restored from a checkpoint.
+
+        InvalidParameter when the runtime's program is not there: a start by policy has not checked it before.
+        """
         rec = slot.rec
+        await offload(runtime.check_program)
         checkpoint = await self._restore.offer(rec) if rec.checkpoint else None
-        runtime = self._runtimes.choose(rec.host_config.runtime)
+        pipes = (stdio.stdin, stdio.stdout, stdio.stderr)
+        stage = ""
         try:
-            pid = await self._shim.create(
-                rec.id,
-                self._encode(spec),
-                runtime,
-                (stdio.stdin, stdio.stdout, stdio.stderr),
-                rec.config.tty,
-                checkpoint,
-            )
+            await self._shim.register(rec.id, self._encode(spec), runtime, image_name(rec))
+            stage = "failed to create task for container: "
+            pid = await self._shim.create(rec.id, runtime, pipes, rec.config.tty, checkpoint)
         except EngineError as error:
-            raise at_runtime(f"failed to create task for container: {error}") from error
+            raise at_runtime(f"{stage}{error}") from error
         if checkpoint is not None:
             await self._restore.withdraw(rec)
         return pid
@@ -52,6 +53,17 @@ class Task:
         """Kill, reap and delete; nothing there is fine."""
         await self._shim.delete(rec.id)
         await self._restore.end(rec)
+
+
+def image_name(rec: Record) -> str:
+    """Return what containerd is told of the image: its canonical name, empty for an id and for what is no reference."""
+    asked = rec.config.image
+    if not asked or is_digest(asked) or rec.image_id.removeprefix("sha256:").startswith(asked):
+        return ""
+    try:
+        return with_default_tag(parse(asked)).canonical
+    except InvalidParameter:
+        return ""
 
 
 class Run:
