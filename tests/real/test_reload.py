@@ -40,6 +40,29 @@ def test_reload(own: Engine) -> None:
     assert (shown["labels"], shown["live-restore"], shown["max-concurrent-downloads"]) == ('["c=d"]', "true", "7")
 
 
+def test_containers_to_come_have_the_new_defaults(own: Engine) -> None:
+    path = own.root / "daemon.json"
+    path.write_text("{}")
+    own.start("--config-file", str(path))
+    own.load_demo("busybox")
+    old = own.ok("run", "-d", "--network", "none", "busybox", "sleep", "1000")
+    mine = {"runtimes": {"mine": {"path": "runc", "runtimeArgs": ["--debug"]}}, "default-runtime": "mine"}
+    hangup(own, json.dumps({**mine, "default-shm-size": "8M"}))
+    found = info(own)
+    assert found["DefaultRuntime"] == "mine"
+    assert found["Runtimes"]["mine"]["runtimeArgs"] == ["--debug"]
+    size = "df /dev/shm | tail -1 | tr -s ' ' | cut -d' ' -f2"
+    new = own.ok("run", "-d", "--network", "none", "busybox", "sleep", "1000")
+    assert own.inspect(new)["HostConfig"]["Runtime"] == "mine"
+    assert own.inspect(old)["HostConfig"]["Runtime"] == "runc"
+    assert own.ok("exec", new, "sh", "-c", size) == "8192"
+    assert own.ok("exec", old, "sh", "-c", size) == "65536"
+    hangup(own, '{"runtimes": {"mine": {}}}')
+    own.wait_log("the running one stays")
+    assert info(own)["DefaultRuntime"] == "mine"
+    own.remove_all()
+
+
 def test_live_restore_that_was_switched_on_holds_at_the_end(own: Engine) -> None:
     path = own.root / "daemon.json"
     path.write_text("{}")

@@ -59,6 +59,8 @@ async def test_what_is_taken_and_told(world: World) -> None:
     assert event.actor.attributes == {
         "name": "vm", "debug": "true", "labels": '["c=d"]', "live-restore": "false", "max-concurrent-downloads": "3",
         "insecure-registries": "[]", "registry-mirrors": '["http://m:5000"]', "shutdown-timeout": "4",
+        "default-cgroupns-mode": "", "default-ipc-mode": "private", "default-runtime": "runc",
+        "default-shm-size": "67108864", "runtimes": "",
     }  # fmt: skip
 
 

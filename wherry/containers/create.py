@@ -224,6 +224,10 @@ class Create:
         self._labels = labels
         self._chance = random.Random()
 
+    def configure(self, defaults: Defaults) -> None:
+        """Take other defaults for containers to come."""
+        self._defaults = defaults
+
     async def __call__(self, name: str, request: CreateRequest, platform: str, version: Version) -> Created:
         """Create; the first failure of Docker's order is raised, and nothing is left behind then."""
         checked = with_runtime(check_request(request, version, self._defaults, self._find), self._runtimes)

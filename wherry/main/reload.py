@@ -19,7 +19,7 @@ from wherry.main.config import Config, load
 log = logging.getLogger("wherry.reload")
 
 Taker = Callable[[Config], Callable[[], None]]
-"""Prepares for a new configuration, which may raise an EngineError but has no effect; what it returns commits."""
+"""Prepares (blocking) for a new configuration: may raise an EngineError, has no effect; what it returns commits."""
 
 
 def _listed(value: Sequence[str]) -> str:
@@ -32,10 +32,15 @@ def _plain(value: Any) -> str:
 
 RELOADABLE: Mapping[str, Callable[[Any], str]] = {
     "debug": _plain,
+    "default-cgroupns-mode": _plain,
+    "default-ipc-mode": _plain,
+    "default-runtime": _plain,
+    "default-shm-size": _plain,
     "insecure-registries": _listed,
     "labels": _listed,
     "live-restore": _plain,
     "max-concurrent-downloads": _plain,
+    "runtimes": lambda known: " ".join(f"{name}:{entry.path}" for name, entry in known.items()),
     "registry-mirrors": lambda urls: _listed([url.rstrip("/") for url in urls]),
     "shutdown-timeout": _plain,
 }
@@ -85,7 +90,7 @@ class Reload:
             log.info("Got signal to reload configuration")
             try:
                 config = merge(self.config, await offload(load, self._flags))
-                commits = [prepare(config) for prepare in self._takers]
+                commits = [await offload(prepare, config) for prepare in self._takers]
             except EngineError as error:
                 log.error("Error reloading configuration, the running one stays: %s", error)
                 return False

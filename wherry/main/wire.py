@@ -119,6 +119,7 @@ class Engine:
     monitors: Monitors
     ooms: OomWatch
     metrics: Metrics
+    mount_sweep: MountSweep
     bus: EventBus
     takers: tuple[Taker, ...]
     """Who takes a new configuration, a line each."""
@@ -139,7 +140,13 @@ class Engine:
         records = tuple(self.store.all())
         states = Counter(_state(rec) for rec in records)
         owed = sum(len(rec.owed) for rec in records)
-        return Moment(states=states, owed=owed, events=self.bus.published, readers=self.bus.readers)
+        return Moment(
+            states=states,
+            owed=owed,
+            events=self.bus.published,
+            readers=self.bus.readers,
+            leftover_mounts=self.mount_sweep.leftover_mounts,
+        )
 
     def running(self) -> list[Record]:
         """The containers that run."""
@@ -262,13 +269,12 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
     sizes = Sizes(snapshots)
     place = (channel.address, channel.namespace)
     sweep = Sweep(store, shim, containers, snapshots, leases, keepers, layout, (MARK, ident), place)
+    creator = Create(images, store, leases, snapshots, volumes, news, create_defaults, runtimes, mark, networking.known)
     verbs = Containers(
         store=store,
         supervisor=supervisor,
         shim=shim,
-        creator=Create(
-            images, store, leases, snapshots, volumes, news, create_defaults, runtimes, mark, networking.known
-        ),
+        creator=creator,
         starter=starter,
         restarter=Restart(store, stop, starter, restarts, news),
         pauser=pause,
@@ -321,10 +327,13 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         monitors=monitors,
         ooms=OomWatch(store, channel, news, supervisor),
         metrics=metrics,
+        mount_sweep=mount_sweep,
         bus=bus,
         takers=(
             lambda new: partial(set_log_level, new),
             lambda new: partial(system.configure, new),
+            lambda new: partial(creator.configure, defaults(new, host, engine_facts)),
+            lambda new: runtimes.prepare(new.runtimes, new.default_runtime),
             lambda new: partial(images.configure, registries_of(new), new.max_concurrent_downloads),
         ),
     )

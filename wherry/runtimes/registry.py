@@ -1,8 +1,9 @@
 """Names of runtimes to what containerd is given for them (start.md 4.1)."""
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from wherry.base.errors import InvalidParameter
@@ -96,13 +97,20 @@ class Runtimes:
         return self._table.known
 
     def configure(self, configured: Mapping[str, Configured], default: str) -> None:
-        """Replace all entries at once (blocking: writes scripts); System when a script cannot be written.
+        """Do at once what `prepare` prepares."""
+        self.prepare(configured, default)()
+
+    def prepare(self, configured: Mapping[str, Configured], default: str) -> Callable[[], None]:
+        """Return what replaces all entries at once (blocking: writes scripts); System when one cannot be written.
 
         A container that lives goes on with what it was started with: containerd keeps its options, and a script that
         they name stays until a `sweep` finds nobody who uses it.
         """
         known = self._stock() | {name: self._make(name, entry) for name, entry in configured.items()}
-        self._table = _Table(known, default or DEFAULT)
+        return partial(self._replace, _Table(known, default or DEFAULT))
+
+    def _replace(self, table: _Table) -> None:
+        self._table = table
 
     def sweep(self, used: Iterable[str]) -> None:
         """Remove (blocking) scripts of the past; `used` names the runtimes of containers that hold something."""
