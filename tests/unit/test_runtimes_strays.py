@@ -1,4 +1,5 @@
 import os
+import select
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -35,8 +36,9 @@ def test_only_shims_of_this_containerd_that_serve_nobody_are_ended(tmp_path: Pat
     with shim(program, "a" * 64, here) as stray, shim(program, "b" * 64, here) as known:
         with shim(program, "a" * 64, there) as other:
             (child,) = proc.children(stray.pid)
-            assert end_strays(here, "moby", {"b" * 64}) == ["a" * 64]
-            assert stray.wait(timeout=10) == -9
-            assert not proc.alive(child)
+            with os.fdopen(os.pidfd_open(child.pid)) as end:
+                assert end_strays(here, "moby", {"b" * 64}) == ["a" * 64]
+                assert stray.wait(timeout=10) == -9
+                assert select.select([end], [], [], 10)[0] == [end]
             assert (known.poll(), other.poll()) == (None, None)
         assert end_strays(here, "plugins.moby", set()) == []
