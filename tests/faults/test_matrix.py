@@ -14,6 +14,7 @@ from tests.real.leaks import Look, assert_no_leaks, look
 from wherry.containers.steps.all import Steps
 
 IMAGE = "busybox"
+OPTIONS = ("-p", "8080:80", "--stop-timeout", "1", "--ipc", "shareable")
 ACTIONS = ("error", "cancel", "kill")
 STEPS = [field.name for field in fields(Steps) if field.name != "engine"]
 MOVES = ["move.start", "move.started"]
@@ -58,7 +59,7 @@ def break_at(engine: Engine, point: str, action: str) -> None:
 @pytest.mark.parametrize("point", POINTS)
 def test_start(engine: Engine, clean: Look, point: str, action: str) -> None:
     break_at(engine, point, action)
-    ident = engine.ok("create", "-p", "8080:80", "--stop-timeout", "1", IMAGE, "sleep", "1000")
+    ident = engine.ok("create", *OPTIONS, IMAGE, "sleep", "1000")
     created = look(engine)
     created = replace(created, directories=created.directories | {ident})  # hosts, log: the container's own
     done = engine.docker("start", ident)
@@ -82,7 +83,7 @@ def test_start(engine: Engine, clean: Look, point: str, action: str) -> None:
 def test_end(engine: Engine, clean: Look, point: str, action: str) -> None:
     """What a broken exit or removal leaves is settled by the next one, or by the next boot."""
     break_at(engine, point, action)
-    ident = engine.ok("run", "-d", "-p", "8080:80", "--stop-timeout", "1", IMAGE, "sleep", "1000")
+    ident = engine.ok("run", "-d", *OPTIONS, IMAGE, "sleep", "1000")
     engine.docker("rm", "-f", ident)
     engine.kill()
     engine.start()

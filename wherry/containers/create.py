@@ -4,6 +4,7 @@ The order is Docker's, because the first failure is what the client sees (api-co
 `prepare` are pure; only `Create` has effects: volumes, a lease, a snapshot, a record.
 """
 
+import dataclasses
 import posixpath
 import random
 import time
@@ -17,6 +18,7 @@ from wherry.base.errors import Conflict, EngineError, InvalidParameter, Unimplem
 from wherry.base.ids import check_name, new_id, short
 from wherry.base.offload import offload
 from wherry.containers.defaults import Defaults, Version, fill_host_config, merge_image, with_protocols
+from wherry.containers.donors import settle_donors
 from wherry.containers.names import random_names
 from wherry.containers.news import News
 from wherry.containers.platforms import check_platform
@@ -234,6 +236,8 @@ class Create:
         wanted = parse_platform(platform, self._defaults.platform)
         image = await self._find_image(checked.config)
         warnings = check_platform(checked.config.image, _platform_of(image), wanted, self._defaults.platform)
+        host = settle_donors(checked.host_config, name, self._store.get)
+        checked = dataclasses.replace(checked, host_config=host)
         rec, said = prepare(checked, image, self._defaults, new_id(), time.time_ns())
         given = check_name(name) if name else ""
         await offload(self._runtimes.choose(rec.host_config.runtime).check_program)

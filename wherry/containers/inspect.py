@@ -16,6 +16,7 @@ from wherry.containers.layout import Layout
 from wherry.containers.receipt import receipt
 from wherry.containers.render import Json, main_network, mounts, networks, ports, state
 from wherry.model.container import HostConfig
+from wherry.spec.facts import NetFiles
 from wherry.state.record import Record
 from wherry.state.store import Store
 
@@ -104,13 +105,13 @@ def describe(
 def _paths(rec: Record, layout: Layout) -> Json:
     """Return the host paths of the container's files; none exists before the first start."""
     started = rec.generation > 0
-    directory = layout.directory(rec.id)
-    files = started and not rec.config.network_disabled
+    named = started and not rec.config.network_disabled
+    files = layout.netfiles(rec.netfiles_of or rec.id) if named else NetFiles()
     logs = started and rec.host_config.log_config.type == "json-file"
     return {
-        "ResolvConfPath": f"{directory}/resolv.conf" if files else "",
-        "HostnamePath": f"{directory}/hostname" if files else "",
-        "HostsPath": f"{directory}/hosts" if files else "",
+        "ResolvConfPath": files.resolv_conf,
+        "HostnamePath": files.hostname,
+        "HostsPath": files.hosts,
         "LogPath": layout.log(rec.id) if logs else "",
     }
 

@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 
 from wherry.base.ids import short
+from wherry.spec.facts import NetFiles
 from wherry.state.record import Record
 
 
@@ -28,6 +29,11 @@ class Layout:
     def namespaces(self) -> str:
         """Directory of all pinned network namespaces."""
         return f"{self.exec_root}/netns"
+
+    @property
+    def pins(self) -> str:
+        """Directory of all pins of joined namespaces, a directory for each joiner."""
+        return f"{self.exec_root}/joined"
 
     def directory(self, ident: str) -> str:
         """The container's own directory: network files and log."""
@@ -65,6 +71,29 @@ class Layout:
     def hosts(self, ident: str) -> str:
         """The container's /etc/hosts."""
         return f"{self.directory(ident)}/hosts"
+
+    def netfiles(self, ident: str) -> NetFiles:
+        """The files that name the network, bind-mounted into the container and into those that join its network."""
+        directory = self.directory(ident)
+        return NetFiles(
+            hosts=self.hosts(ident), hostname=f"{directory}/hostname", resolv_conf=f"{directory}/resolv.conf"
+        )
+
+    def mounts(self, ident: str) -> str:
+        """Directory of what the engine mounts for a container besides its root filesystem."""
+        return f"{self.directory(ident)}/mounts"
+
+    def shm(self, ident: str) -> str:
+        """Mountpoint of the shared memory that others may join, Docker's ShmPath."""
+        return f"{self.mounts(ident)}/shm"
+
+    def given_files(self, ident: str) -> str:
+        """Mountpoint of secrets and configs."""
+        return f"{self.mounts(ident)}/files"
+
+    def joined(self, ident: str, namespace: str) -> str:
+        """The pin of a namespace of another container that this one is in."""
+        return f"{self.pins}/{ident}/{namespace}"
 
     def rootfs(self, rec: Record) -> str:
         """Mountpoint of the root filesystem."""

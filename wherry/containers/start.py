@@ -14,6 +14,7 @@ from wherry.base.ids import new_id
 from wherry.base.offload import offload
 from wherry.base.tasks import finish
 from wherry.containers.defaults import Defaults
+from wherry.containers.donors import joins
 from wherry.containers.exits import Exits
 from wherry.containers.failure import at_spec, exit_code
 from wherry.containers.hub import Hub
@@ -121,14 +122,16 @@ class Start:
 
     async def _run(self, slot: Slot, step: Rollback, by_hand: bool) -> None:
         s = self._steps
+        joined = await step.do(s.joins)  # namespaces of other containers, pinned
         netns = step.begin(s.netns)  # pinned before any process exists
         stdio = step.begin(s.stdio)  # keeper, fifos, log, waiting clients
         root = await step.do(s.rootfs)  # snapshot mounted, user known
         volumes = await step.do(s.volumes, root)  # bind sources, volumes filled
-        files = await step.do(s.netfiles)  # hosts, hostname, resolv.conf
+        shared = await step.do(s.ipc, joined)  # shared memory, secrets
+        files = await step.do(s.netfiles, joined)  # hosts, hostname, resolv.conf
         await step.do(s.endpoints, await netns)  # addresses, links, rules
         names = step.begin(s.names)  # found by others, and able to find them
-        known = await s.facts(slot.rec, root, volumes, files)
+        known = await s.facts(slot.rec, joined, root, volumes, shared, files)
         with at_spec():
             spec = build_spec(slot.rec, known)  # pure, hence not a step
         slot.rec, runtime = prepare(slot.rec, by_hand, self._apparmor, self._runtimes)  # stored by the next move
@@ -142,7 +145,9 @@ class Start:
         log.debug("start %s: %s", slot.rec.id, ", ".join(f"{k} {v * 1e3:.1f} ms" for k, v in step.spent.items()))
 
     def _sandbox(self, rec: Record) -> dict[str, str]:
-        """Return the id of the sandbox and where its namespace is pinned; the host's own is not."""
+        """Return the id of the sandbox and where its namespace is pinned; the host's and a donor's are not."""
+        if joins(rec.host_config.network_mode):
+            return {"sandbox_id": "", "sandbox_key": ""}
         ident = new_id()
         key = "" if rec.host_config.network_mode == "host" else self._layout.netns(ident)
         return {"sandbox_id": ident, "sandbox_key": key}

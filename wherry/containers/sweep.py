@@ -56,6 +56,7 @@ class Sweep:
         await self._shims()
         await self._streams()
         await offload(self._namespaces)
+        await offload(self._pins)
         await offload(self._mountpoints)
         await self._images_side()
         await offload(self._directories)
@@ -90,7 +91,19 @@ class Sweep:
                 with translate("unpin a network namespace"):
                     netns.release(path)
 
+    def _pins(self) -> None:
+        with translate("unpin the namespaces of other containers"):
+            for path in _entries(self._layout.pins):
+                if not self._runs(os.path.basename(path)):
+                    for pin in _entries(path):
+                        netns.release(pin)
+                    os.rmdir(path)
+
     def _mountpoints(self) -> None:
+        with translate("unmount shared memory and secrets"):
+            for info in mounts.mounts_below(self._layout.containers):
+                if not self._runs(info.target.removeprefix(f"{self._layout.containers}/").partition("/")[0]):
+                    mounts.unmount(info.target)
         kept = {self._layout.rootfs(rec) for rec in self._store.all() if self._runs(rec.id)}
         with translate("unmount a root filesystem"):
             for info in mounts.mounts_below(self._layout.mountpoints):

@@ -71,10 +71,6 @@ def _wants_user_namespace(request: CreateRequest) -> bool:
     return _host(request).userns_mode not in ("", "host")
 
 
-def _joins(mode: str) -> bool:
-    return mode.startswith("container:")
-
-
 def _logs_elsewhere(request: CreateRequest) -> bool:
     return _host(request).log_config.type in LOG_DRIVERS
 
@@ -161,12 +157,6 @@ LACKS: tuple[Lack, ...] = (
     _mount_type("image"),
     _mount_type("npipe"),
     _mount_type("cluster"),
-    _when(
-        "NetworkMode",
-        "--network container:",
-        lambda request: _joins(_host(request).network_mode),
-        network_mode="container:db",
-    ),
     _endpoint(".Links", "--link", _has_endpoint_link, EndpointSettings(links=["db:db"])),
     _endpoint(".DriverOpts", "--network driver-opt=", _has_endpoint_option, EndpointSettings(driver_opts={"a": "b"})),
     _endpoint(
@@ -175,8 +165,6 @@ LACKS: tuple[Lack, ...] = (
         _has_link_local,
         EndpointSettings(ipam_config=EndpointIPAMConfig(link_local_ips=["169.254.1.1"])),
     ),
-    _when("PidMode", "--pid container:", lambda request: _joins(_host(request).pid_mode), pid_mode="container:db"),
-    _when("IpcMode", "--ipc container:", lambda request: _joins(_host(request).ipc_mode), ipc_mode="container:db"),
     _when("UsernsMode", "--userns", _wants_user_namespace, userns_mode="private"),
     _field("Cgroup", "no flag", cgroup="container:db"),
     _when("LogConfig.Type", "--log-driver", _logs_elsewhere, log_config=LogConfig(type="journald")),

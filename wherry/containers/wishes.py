@@ -10,6 +10,7 @@ from wherry.containers.defaults import Version
 from wherry.model.container import EndpointSettings, NetworkingConfig
 from wherry.network.endpoints import check_wish
 from wherry.network.plan import Network
+from wherry.spec.namespaces import JOIN
 
 Wishes = dict[str, EndpointSettings]
 Find = Callable[[str], Network | None]
@@ -40,6 +41,8 @@ def settle_wishes(
     wishes, warnings = place(mac, mode, wishes)
     for name, wish in wishes.items():
         _check_wish(name, wish, find)
+    if mode.startswith(JOIN):
+        return {}, warnings  # the endpoints are another container's
     return wishes or {mode: EndpointSettings()}, warnings
 
 
@@ -57,7 +60,7 @@ def _place_old_mac(mac: str, mode: str, wishes: Wishes) -> tuple[Wishes, list[st
     """Before API 1.44 the container-wide address is the only one: it moves to the main endpoint, others are dropped."""
     if not mac:
         return {name: msgspec.structs.replace(wish, mac_address="") for name, wish in wishes.items()}, []
-    if mode in ("host", "none"):
+    if mode in ("host", "none") or mode.startswith(JOIN):
         raise InvalidParameter("conflicting options: mac-address and the network mode")
     main = next(iter(wishes), mode)
     wish = wishes.get(main, EndpointSettings())

@@ -25,18 +25,29 @@ SIOCGSKNS = 0x894C
 SELF = "/proc/thread-self/ns/net"
 
 
-def make(path: str) -> int:
+def make(path: str, source: str = "") -> int:
     """Make a namespace with its loopback up and pin it at a path, which must lie in an existing directory.
 
-    Returns the descriptor of a NETLINK_ROUTE socket inside it. A stale pin at the path is replaced. Moves the caller.
+    `source` is a pin whose namespace is taken instead, if it is still one. Returns the descriptor of a NETLINK_ROUTE
+    socket inside. A stale pin at the path is replaced. Moves the caller.
     """
     release(path)
-    syscalls.unshare(CLONE_NEWNET)
+    if not (source and _entered(source)):
+        syscalls.unshare(CLONE_NEWNET)
     _raise_loopback()
+    pin(SELF, path)
+    try:
+        return _socket()
+    except BaseException:
+        release(path)
+        raise
+
+
+def pin(source: str, path: str) -> None:
+    """Hold a namespace, given as a file of /proc, by a bind mount at a path that must be free; nothing stays if not."""
     os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644))
     try:
-        syscalls.mount(SELF, path, "", MS_BIND, "")
-        return _socket()
+        syscalls.mount(source, path, "", MS_BIND, "")
     except BaseException:
         release(path)
         raise
@@ -89,6 +100,17 @@ def release(path: str) -> None:
             break
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
+
+
+def _entered(path: str) -> bool:
+    """Enter the namespace pinned at a path; False when it is pinned there no more."""
+    try:
+        enter(path)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.EINVAL):
+            return False
+        raise
+    return True
 
 
 def _go_home(home: int) -> None:

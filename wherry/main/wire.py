@@ -51,6 +51,8 @@ from wherry.containers.sizes import Sizes
 from wherry.containers.start import Start
 from wherry.containers.steps.all import Steps
 from wherry.containers.steps.endpoints import Endpoints
+from wherry.containers.steps.ipc import Ipc
+from wherry.containers.steps.joins import Joins
 from wherry.containers.steps.names import NameService
 from wherry.containers.steps.netfiles import NetworkFiles
 from wherry.containers.steps.netns import Netns
@@ -220,10 +222,12 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
     netfiles, resolver = NetworkFiles(networking, layout, config.dns), Names(zygote, config.exec_root, supervisor)
     steps = Steps(
         engine=engine_facts,
+        joins=Joins(store, shim, layout),
         rootfs=Rootfs(snapshots, layout),
         volumes=Volumes(volumes, config.data_root, news),
+        ipc=Ipc(layout),
         netfiles=netfiles,
-        netns=Netns(zygote, layout),
+        netns=Netns(zygote, layout, store.all),
         endpoints=Endpoints(networking, layout, news, metrics),
         names=NameService(resolver, netfiles, store.all),
         stdio=streams,

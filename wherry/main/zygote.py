@@ -10,7 +10,7 @@ from wherry.streams import keeper
 
 
 def _make_netns(args: Message, _: list[int]) -> tuple[Message, list[int]]:
-    return {}, [netns.make(args["path"])]
+    return {}, [netns.make(args["path"], args["source"])]
 
 
 def _open_netns(args: Message, _: list[int]) -> tuple[Message, list[int]]:

@@ -101,6 +101,8 @@ class Facts:
     netfiles: NetFiles = NetFiles()
     shm: str = ""
     """Host path bound on /dev/shm for the IPC modes shareable, host and container; empty for a tmpfs of its own."""
+    files: tuple[tuple[str, str], ...] = ()
+    """Host path and destination of each secret and config."""
     devices: tuple[Device, ...] = ()
     """HostConfig.Devices resolved; for a privileged container all of the host's and those."""
     disks: Mapping[str, tuple[int, int]] = field(default_factory=dict)

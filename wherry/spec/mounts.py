@@ -160,14 +160,15 @@ def _readonly(point: MountPoint, recursive: bool) -> str:
 
 
 def _engine_binds(rec: Record, facts: Facts) -> list[Mount]:
-    """Shared memory that others can join, and the network files.
+    """Shared memory that others can join, secrets and configs, and the network files.
 
-    Those are single files with nothing mounted below, so plain `ro` says it all; crun 1.8 refuses `rro` on a file.
+    The latter are single files with nothing mounted below, so plain `ro` says it all; crun 1.8 refuses `rro` on a file.
     """
     files = facts.netfiles
     readonly = ["ro"] if rec.host_config.readonly_rootfs else []
     binds: list[tuple[str, str, list[str]]] = [
         (facts.shm, SHM, []),
+        *((source, path, ["ro"]) for source, path in facts.files),
         (files.resolv_conf, "/etc/resolv.conf", readonly),
         (files.hostname, "/etc/hostname", readonly),
         (files.hosts, "/etc/hosts", readonly),

@@ -55,6 +55,17 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     ports: tuple[PortMapping, ...] = ()
 
 
+class GivenFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A secret or config: a file that the engine writes and the container can only read."""
+
+    target: str
+    """Absolute path in the container."""
+    data: bytes
+    uid: int = 0
+    gid: int = 0
+    mode: int = 0o400
+
+
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """What the last start cost, in microseconds, and the step at which it failed."""
 
@@ -95,6 +106,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     platform: str = "linux"
     snapshotter: str = "overlayfs"
     mounts: tuple[MountPoint, ...] = ()
+    files: tuple[GivenFile, ...] = ()
+    """Secrets and configs. No request of the API asks for them: Swarm gives them to its tasks."""
 
     phase: Phase = Phase.CREATED
     rest: Phase = Phase.CREATED
@@ -117,6 +130,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     sandbox_id: str = ""
     sandbox_key: str = ""
+    netfiles_of: str = ""
+    """Whose hosts, hostname and resolv.conf it has, when it joined another container's network at its last start."""
     endpoints: tuple[Endpoint, ...] = ()
     network_ids: dict[str, str] = {}
     """Network name to id as of the last start; inspect shows it after a stop."""

@@ -6,6 +6,8 @@ from wherry.base.offload import offload
 from wherry.containers.hardware import Hardware, find_hardware, wants_hardware
 from wherry.containers.rollback import Releasable
 from wherry.containers.steps.endpoints import Endpoints
+from wherry.containers.steps.ipc import Ipc, Shared
+from wherry.containers.steps.joins import Joined, Joins
 from wherry.containers.steps.names import NameService
 from wherry.containers.steps.netfiles import NetworkFiles
 from wherry.containers.steps.netns import Netns
@@ -17,16 +19,16 @@ from wherry.model.container import MountPoint
 from wherry.spec.facts import EngineFacts, Facts, NetFiles
 from wherry.state.record import Record
 
-SHM = "/dev/shm"  # noqa: S108 - the host's own, for --ipc host
-
 
 @dataclass(frozen=True, slots=True)
 class Steps:
     """Each step by name; `start.py` runs them in this order."""
 
     engine: EngineFacts
+    joins: Joins
     rootfs: Rootfs
     volumes: Volumes
+    ipc: Ipc
     netfiles: NetworkFiles
     netns: Netns
     endpoints: Endpoints
@@ -39,8 +41,10 @@ class Steps:
     def all(self) -> tuple[Releasable, ...]:
         """Every step, in the order of a start."""
         return (
+            self.joins,
             self.rootfs,
             self.volumes,
+            self.ipc,
             self.netfiles,
             self.netns,
             self.endpoints,
@@ -54,20 +58,31 @@ class Steps:
         """The steps whose release is still due for a record, in the order of a start."""
         return [step for step in self.all if step.name in rec.owed]
 
-    async def facts(self, rec: Record, root: Root, volumes: tuple[MountPoint, ...], files: NetFiles) -> Facts:
+    async def facts(
+        self,
+        rec: Record,
+        joined: Joined,
+        root: Root,
+        volumes: tuple[MountPoint, ...],
+        shared: Shared,
+        files: NetFiles,
+    ) -> Facts:
         """What the steps found, and the hardware, as the spec takes it; System for hardware that is not there."""
         host = rec.host_config
         found = await offload(find_hardware, rec, self.engine.cdi_dirs) if wants_hardware(host) else Hardware()
+        own = None if host.network_mode == "host" else rec.sandbox_key
         return Facts(
             engine=self.engine,
             rootfs=root.path,
             user=root.user,
-            netns=None if host.network_mode == "host" else rec.sandbox_key,
+            netns=joined.paths.get("network", own),
             mounts=volumes,
             netfiles=files,
-            shm=SHM if host.ipc_mode == "host" else "",
+            shm=shared.shm,
+            files=shared.files,
             devices=found.devices,
             disks=found.disks,
             edits=found.edits,
             cdi_devices=found.cdi_devices,
+            joined=joined.paths,
         )

@@ -1,9 +1,13 @@
 """Step netfiles: hosts, hostname and resolv.conf, which are bind-mounted into the container."""
 
 import hashlib
+import os
+
+import msgspec
 
 from wherry.base.offload import offload
 from wherry.containers.layout import Layout
+from wherry.containers.steps.joins import Joined
 from wherry.host.errors import translate
 from wherry.host.files import write_in_place
 from wherry.network import netfiles
@@ -37,23 +41,28 @@ class NetworkFiles:
         self._layout = layout
         self._dns = dns
 
-    async def acquire(self, slot: Slot) -> NetFiles:
-        """Write the files; returns their paths, none for a container without any network."""
+    async def acquire(self, slot: Slot, joined: Joined) -> NetFiles:
+        """Write the files and return their paths, none for a container without any network.
+
+        With another's network the files, and with them the names of the host, are that one's.
+        """
         if slot.rec.config.network_disabled:
             return NetFiles()
-        return await offload(self._write, slot.rec)
+        donor = joined.donors.get("network")
+        if donor is None:
+            return await offload(self._write, slot.rec)
+        names = {"hostname": donor.config.hostname, "domainname": donor.config.domainname}
+        config = msgspec.structs.replace(slot.rec.config, **names)
+        rec = await slot.save(config=config, netfiles_of=donor.netfiles_of or donor.id)
+        return await offload(_existing, self._layout.netfiles(rec.netfiles_of))
 
     async def release(self, rec: Record) -> None:
         """Nothing: the files belong to the container."""
 
     def _write(self, rec: Record) -> NetFiles:
         with translate("write the network files"):
-            directory = self._layout.make_directory(rec.id)
-            found = NetFiles(
-                hosts=self._layout.hosts(rec.id),
-                hostname=f"{directory}/hostname",
-                resolv_conf=f"{directory}/resolv.conf",
-            )
+            self._layout.make_directory(rec.id)
+            found = self._layout.netfiles(rec.id)
             write_in_place(found.hosts, self._hosts(rec).encode())
             write_in_place(found.hostname, netfiles.hostname(rec.config.hostname).encode())
             text = self._resolv_conf(rec).encode()
@@ -93,6 +102,12 @@ class NetworkFiles:
 
 def _digest(text: bytes) -> bytes:
     return f"sha256:{hashlib.sha256(text).hexdigest()}".encode()
+
+
+def _existing(files: NetFiles) -> NetFiles:
+    """Leave out what went with a donor's donor that was removed."""
+    names = {name: getattr(files, name) for name in ("hosts", "hostname", "resolv_conf")}
+    return NetFiles(**{name: path for name, path in names.items() if os.path.exists(path)})
 
 
 def _read(path: str) -> str:

@@ -1,14 +1,16 @@
 """Step netns: a network namespace of its own, pinned under the exec root before any process exists."""
 
 import os
+from collections.abc import Callable, Iterable
 
 from wherry.base.offload import offload
+from wherry.containers.donors import donors, joins
 from wherry.containers.layout import Layout
 from wherry.host import netns
 from wherry.host.errors import translate
 from wherry.host.netlink import Netlink
 from wherry.host.zygote import Zygote
-from wherry.state.record import Record
+from wherry.state.record import Phase, Record
 from wherry.state.store import Slot
 
 SECONDS = 10.0
@@ -17,24 +19,28 @@ SECONDS = 10.0
 class Netns:
     """After acquire: the namespace is bind-mounted at the sandbox key, loopback is up.
 
+    It is a new one, unless containers that joined the last one still live in it: then this run goes back to them.
+
     A helper child makes it, since the daemon never enters a namespace; it hands back a netlink socket that lives in
     there. Release finds it by the sandbox id.
     """
 
     name = "netns"
 
-    def __init__(self, zygote: Zygote, layout: Layout) -> None:
-        """Take the forker of helper children and the paths."""
+    def __init__(self, zygote: Zygote, layout: Layout, records: Callable[[], Iterable[Record]]) -> None:
+        """Take the forker of helper children, the paths, and who knows the containers."""
+        self._records = records
         self._zygote = zygote
         self._layout = layout
 
     async def acquire(self, slot: Slot) -> Netlink | None:
-        """Return a netlink socket inside the new namespace; None for the host's network."""
-        if slot.rec.host_config.network_mode == "host":
+        """Return a netlink socket inside the namespace; None where the container has none of its own."""
+        if not _own(slot.rec):
             return None
         path = self._layout.netns(slot.rec.sandbox_id)
         os.makedirs(self._layout.namespaces, mode=0o755, exist_ok=True)
-        _, fds = await self._zygote.order("netns.make", {"path": path}, deadline=SECONDS)
+        order = {"path": path, "source": self._kept(slot.rec)}
+        _, fds = await self._zygote.order("netns.make", order, deadline=SECONDS)
         return Netlink.from_fd(fds[0])
 
     async def enter(self, rec: Record) -> Netlink:
@@ -44,10 +50,21 @@ class Netns:
 
     async def release(self, rec: Record) -> None:
         """Unpin the namespace; the kernel reaps it with its links once its last process is gone."""
-        if rec.sandbox_id and rec.host_config.network_mode != "host":
+        if rec.sandbox_id and _own(rec):
             await offload(self._unpin, self._layout.netns(rec.sandbox_id))
+
+    def _kept(self, rec: Record) -> str:
+        """Return the pin of a living container that is in this one's network; empty for none."""
+        live = (other for other in self._records() if other.alive or other.phase is Phase.STARTING)
+        joined = (other.id for other in live if donors(other.host_config).get("network") == rec.id)
+        return next((self._layout.joined(ident, "network") for ident in joined), "")
 
     @staticmethod
     def _unpin(path: str) -> None:
         with translate("unpin the network namespace"):
             netns.release(path)
+
+
+def _own(rec: Record) -> bool:
+    mode = rec.host_config.network_mode
+    return mode != "host" and not joins(mode)
