@@ -79,6 +79,27 @@ def test_start(engine: Engine, clean: Look, point: str, action: str) -> None:
 
 
 @pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("point", [f"{name}.after" for name in ("joins", "ipc", "task", "run")])
+def test_start_of_a_joiner(engine: Engine, clean: Look, point: str, action: str) -> None:
+    """What it shares is another's: its pins and its view of the memory go, the other's stay."""
+    donor = engine.ok("run", "-d", *OPTIONS, IMAGE, "sleep", "1000")
+    joins = [word for kind in ("ipc", "pid", "network") for word in (f"--{kind}", f"container:{donor}")]
+    ident = engine.ok("create", "--stop-timeout", "1", *joins, IMAGE, "sleep", "1000")
+    engine.kill()
+    engine.start("--live-restore", faults=f"{point}={action}")
+    running = look(engine)
+    running = replace(running, directories=running.directories | {ident})
+    assert engine.docker("start", ident).returncode != 0
+    if action == "kill":
+        engine.wait_end()
+        engine.start("--live-restore")
+    assert_no_leaks(engine, running)
+    engine.ok("start", ident)
+    engine.ok("rm", "-f", donor, ident)
+    assert_no_leaks(engine, clean)
+
+
+@pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize("point", EXIT_POINTS)
 def test_end(engine: Engine, clean: Look, point: str, action: str) -> None:
     """What a broken exit or removal leaves is settled by the next one, or by the next boot."""

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import signal
 import sqlite3
 
 import pytest
@@ -182,3 +183,36 @@ def test_pins_are_swept_and_kept(own: Engine) -> None:
     own.ok("rm", "-f", "joiner", "donor")
     assert not list((own.exec / "joined").glob("*"))
     assert not [line for line in own.box.mounts() if str(own.root) in line and "/mounts/" in line]
+
+
+def test_weak_10_joiners_come_up_after_their_donors_at_boot(own: Engine) -> None:
+    own.start().load_demo(IMAGE)
+    always = ("run", "-d", "--restart", "always", "--stop-timeout", "1")
+    own.ok(*always, "--name", "donor", "--ipc", "shareable", IMAGE, "sleep", "1000")
+    for kind in ("ipc", "pid", "network"):
+        own.ok(*always, "--name", kind, f"--{kind}", "container:donor", IMAGE, "sleep", "1000")
+    own.kill()
+    own.start()
+    wait_until_running(own, "donor", "ipc", "pid", "network")
+    for kind, file in (("ipc", "ipc"), ("pid", "pid"), ("network", "net")):
+        assert namespace(own, kind, file) == namespace(own, "donor", file)
+    own.ok("rm", "-f", "donor", "ipc", "pid", "network")
+
+
+def test_a_pid_joiner_is_restarted_after_its_donor(engine: Engine) -> None:
+    always = ("run", "-d", "--restart", "always")
+    engine.ok(*always, "--name", "donor", IMAGE, "sleep", "1000")
+    engine.ok(*always, "--name", "joiner", "--pid", "container:donor", IMAGE, "sleep", "1000")
+    first = engine.inspect("joiner")["State"]["Pid"]
+    os.kill(engine.inspect("donor")["State"]["Pid"], signal.SIGKILL)
+    wait_until_running(engine, "donor", "joiner", unlike=first)
+    assert namespace(engine, "joiner", "pid") == namespace(engine, "donor", "pid")
+
+
+def wait_until_running(engine: Engine, *names: str, unlike: int = 0) -> None:
+    """Wait for the start events of names until all run, the last one with another pid than `unlike`."""
+    for _ in range(300):
+        states = [engine.inspect(name)["State"] for name in names]
+        if all(state["Status"] == "running" for state in states) and states[-1]["Pid"] != unlike:
+            return
+    raise AssertionError(engine.tail())

@@ -1,6 +1,8 @@
 """Pausing, restarting by hand, and restart policies."""
 
 import json
+import os
+import signal
 
 import pytest
 
@@ -160,3 +162,29 @@ def test_a_paused_one_outlives_the_daemon(own: Engine) -> None:
     own.ok("unpause", ident)
     follow_until(own, ident, "tick")
     own.ok("rm", "-f", ident)
+
+
+def test_weak_9_a_start_by_policy_that_fails_is_tried_again(engine: Engine) -> None:
+    """The source of a mount is late: Docker gives up at once."""
+    source = engine.root / "late"
+    source.mkdir()
+    mount = f"type=bind,src={source},dst=/late"
+    ident = engine.ok("run", "-d", "--restart", "always", "--mount", mount, IMAGE, "sleep", "1000")
+    source.rmdir()
+    seen = engine.log.stat().st_size
+    os.kill(engine.inspect(ident)["State"]["Pid"], signal.SIGKILL)
+    engine.wait_log(f"container {ident}: not restarted, to be tried again", count=3, since=seen)
+    found = state(engine, ident)
+    assert found["Status"] == "restarting"
+    assert "bind source path does not exist" in str(found["Error"])
+    source.mkdir()
+    engine.wait_log(f"start {ident}: ", since=seen)
+    assert state(engine, ident)["Status"] == "running"
+    source.rmdir()
+    seen = engine.log.stat().st_size
+    os.kill(engine.inspect(ident)["State"]["Pid"], signal.SIGKILL)
+    engine.wait_log(f"container {ident}: not restarted, to be tried again", since=seen)
+    engine.ok("stop", ident)
+    assert state(engine, ident)["Status"] == "exited"
+    assert "bind source path does not exist" in engine.docker("start", ident).stderr.decode()
+    assert state(engine, ident)["Status"] == "exited"

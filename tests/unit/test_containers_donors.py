@@ -4,7 +4,7 @@ import pytest
 
 from tests.unit.records import record
 from wherry.base.errors import Conflict, EngineError, InvalidParameter, NotFound, System
-from wherry.containers.donors import donors, find_donor, settle_donors, shares_memory
+from wherry.containers.donors import check_cycle, donors, find_donor, settle_donors, shares_memory
 from wherry.model.container import HostConfig, MountPoint
 from wherry.state.record import Phase, Record
 
@@ -82,6 +82,17 @@ def test_refusals_of_a_start(kind: str, donor: Record | None, error: type[Engine
 def test_a_paused_donor_can_be_joined() -> None:
     donor = record(phase=Phase.PAUSED, host_config=HostConfig(ipc_mode="shareable"))
     assert [find_donor(kind, donor.id, "me", lambda _: donor) for kind in KINDS] == [donor] * 3
+
+
+def test_weak_10_a_circle_is_named() -> None:
+    known = {
+        ident: record(id=ident, name=f"n{ident}", host_config=host(kind, donor))
+        for ident, kind, donor in (("a", "network", "b"), ("b", "pid", "c"), ("c", "ipc", "b"), ("d", "ipc", "gone"))
+    }
+    with pytest.raises(Conflict, match="container nb joins namespaces in a circle: nb -> nc -> nb;"):
+        check_cycle(known["b"], known.get)
+    check_cycle(known["a"], known.get)  # it joins a circle and is in none
+    check_cycle(known["d"], known.get)
 
 
 def test_who_shares_memory() -> None:

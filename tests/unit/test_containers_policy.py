@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from tests.unit.records import record
+from wherry.base.errors import Conflict, System
 from wherry.base.faults import Faults
 from wherry.base.tasks import Supervisor
 from wherry.base.units import SECOND
-from wherry.containers.policy import FIRST_SECONDS, MOST_SECONDS, Restarts, wants_restart
+from wherry.containers.policy import FIRST_SECONDS, MOST_SECONDS, TRIES, Restarts, wants_restart
 from wherry.model.container import HostConfig, RestartPolicy
 from wherry.state.record import Phase, Record
 from wherry.state.store import Store
@@ -87,6 +88,66 @@ async def test_what_is_called_off_does_not_start_and_is_exited(life: Life) -> No
     assert life.restarts.pause(rec, 1, 1) is None
     life.restarts.forget(rec.id)
     assert life.restarts.pause(rec, 1, 1) == FIRST_SECONDS
+
+
+async def test_weak_9_a_start_that_fails_is_tried_again_and_in_the_end_given_up(life: Life) -> None:
+    rec = with_policy("always", phase=Phase.RESTARTING)
+    await life.store.insert(rec)
+    tried: list[str] = []
+
+    async def fail(ident: str) -> None:
+        tried.append(ident)
+        raise System("the port is taken")
+
+    restarts = Restarts(life.store, life.supervisor, fail, first=0.0)
+    restarts.open()
+    restarts.schedule(rec, 0.0)
+    for _ in range(TRIES):
+        assert await life.supervisor.drain(10) == []
+    assert tried == [rec.id] * TRIES
+    assert life.store.get(rec.id).phase is Phase.EXITED
+
+
+async def test_a_start_that_was_called_off_is_not_tried_again(life: Life) -> None:
+    rec = with_policy("always", phase=Phase.RESTARTING)
+    await life.store.insert(rec)
+    tried: list[str] = []
+
+    async def fail(ident: str) -> None:
+        tried.append(ident)
+        await restarts.call_off(ident)
+        raise Conflict("the start was called off")
+
+    restarts = Restarts(life.store, life.supervisor, fail, first=0.0)
+    restarts.open()
+    restarts.schedule(rec, 0.0)
+    assert await life.supervisor.drain(10) == []
+    assert tried == [rec.id]
+    assert restarts.stays_off(rec.id)
+
+
+async def test_weak_10_donors_are_started_before_joiners(life: Life) -> None:
+    donor = record(name="donor", phase=Phase.EXITED)
+    modes = [{field: f"container:{donor.id}"} for field in ("network_mode", "ipc_mode", "pid_mode")]
+    joiners = [
+        record(name=f"joiner{number}", phase=Phase.EXITED, host_config=HostConfig(**mode))
+        for number, mode in enumerate(modes)
+    ]
+    for rec in (donor, *joiners):
+        await life.store.insert(rec)
+    order: list[str] = []
+
+    async def start(ident: str) -> None:
+        await asyncio.sleep(0)
+        order.append(ident)
+
+    restarts = Restarts(life.store, life.supervisor, start)
+    for rec in (*joiners, donor):
+        restarts.schedule(rec, 0.0)
+    restarts.open()
+    assert await life.supervisor.drain(10) == []
+    assert order[0] == donor.id
+    assert len(order) == 4
 
 
 async def test_a_closed_engine_restarts_nothing(life: Life) -> None:

@@ -15,6 +15,8 @@ SHM = "/dev/shm"  # noqa: S108 - the path in the container
 MODES = MappingProxyType({"network": "network_mode", "ipc": "ipc_mode", "pid": "pid_mode"})
 """Each namespace that can be joined, as the runtime names it, and its field of HostConfig; in the order of a start."""
 
+Way = tuple[str, ...]
+
 _NETWORK = "joining network namespace of container: "
 _PREFIX = MappingProxyType({"ipc": "failed to join IPC namespace: ", "pid": "failed to join PID namespace: "})
 
@@ -59,6 +61,28 @@ def find_donor(kind: str, ident: str, joiner: str, find: Callable[[str], Record 
     if donor is None:
         raise AssertionError(ident)  # the checks have refused it
     return donor
+
+
+def check_cycle(rec: Record, find: Callable[[str], Record | None]) -> None:
+    """Raise Conflict for a container that waits, through its donors, for itself: none of them could ever start."""
+    way = _way_back(rec, rec.id, find, (rec.name,))
+    if len(way) > 1:
+        raise Conflict(
+            f"container {rec.name} joins namespaces in a circle: {' -> '.join((*way, rec.name))}; remove one of them "
+            "and create it without container:"
+        )
+
+
+def _way_back(rec: Record, ident: str, find: Callable[[str], Record | None], seen: Way) -> Way:
+    """Return the names from a record to a joiner of `ident`, empty when there is none; a name is passed once."""
+    for donor in map(find, donors(rec.host_config).values()):
+        if donor is None:
+            continue
+        if donor.id == ident:
+            return seen
+        if donor.name not in seen and (way := _way_back(donor, ident, find, (*seen, donor.name))):
+            return way
+    return ()
 
 
 def _check_network(donor: Record | None, ident: str, joiner: str) -> None:

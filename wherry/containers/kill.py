@@ -115,8 +115,7 @@ class Kill:
         """
         if rec.phase is Phase.STARTING:
             await self._under_way.abort(rec.id)
-            return
-        if rec.phase is Phase.RESTARTING:
+        if rec.phase in (Phase.STARTING, Phase.RESTARTING):  # a start by policy that was called off is due again
             await self._note(rec.id, by_hand)
             await self._restarts.call_off(rec.id)
             return

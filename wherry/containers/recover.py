@@ -67,6 +67,7 @@ class Recover:
         for rec in self._store.all():
             ended = rec.phase is Phase.EXITED and wants_restart(rec, rec.exit_code)
             if rec.started_before and (ended or rec.phase is Phase.RESTARTING):
+                self._restarts.forget(rec.id)  # the stop that ended a run of before called it off
                 self._restarts.schedule(rec, 0.0)
         self._restarts.open()
 

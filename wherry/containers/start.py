@@ -94,10 +94,8 @@ class Start:
     async def again(self, ident: str) -> None:
         """Start by policy: one whose back-off is over, or, at boot, one that has ended; else nothing."""
         async with self._store.exclusive(ident) as slot:
-            if slot.rec.phase is Phase.RESTARTING:
+            if slot.rec.phase in (Phase.RESTARTING, Phase.EXITED) and not self._restarts.stays_off(ident):
                 await self._start(slot, Verb.AGAIN, by_hand=False)
-            elif slot.rec.phase is Phase.EXITED:
-                await self._start(slot, Verb.START, by_hand=False)
 
     async def _start(self, slot: Slot, verb: Verb, by_hand: bool, checkpoint: str = "") -> None:
         await self._pay(slot)

@@ -34,7 +34,7 @@ class Stop:
 
     async def ask(self, rec: Record, seconds: int | None, wanted: str) -> None:
         """The same for who has words of their own: a restart that is due is called off, what runs is stopped."""
-        if rec.phase is Phase.RESTARTING:
+        if Phase.RESTARTING in (rec.phase, rec.rest if rec.phase is Phase.STARTING else rec.phase):
             await self._kill.hard(rec)
             self._news.container(rec, "stop")  # as Docker: nothing was killed, so nothing else is told
             return

@@ -30,7 +30,7 @@ MOVES: dict[tuple[Phase, Verb], Phase] = {
     (P.CREATED, V.START): P.STARTING,
     (P.EXITED, V.START): P.STARTING,
     (P.STARTING, V.STARTED): P.RUNNING,
-    (P.STARTING, V.FAILED): P.EXITED,  # or created: a failed start returns to where it came from
+    (P.STARTING, V.FAILED): P.EXITED,  # or created, or restarting: a failed start returns to where it came from
     (P.RUNNING, V.FAILED): P.EXITED,  # cut right after STARTED was stored: what ran was given back
     (P.RUNNING, V.PAUSE): P.PAUSED,
     (P.PAUSED, V.UNPAUSE): P.RUNNING,
@@ -39,6 +39,7 @@ MOVES: dict[tuple[Phase, Verb], Phase] = {
     (P.RUNNING, V.BACKOFF): P.RESTARTING,
     (P.PAUSED, V.BACKOFF): P.RESTARTING,
     (P.RESTARTING, V.AGAIN): P.STARTING,
+    (P.EXITED, V.AGAIN): P.STARTING,  # at boot
     (P.RESTARTING, V.EXIT): P.EXITED,  # its restart was called off
     (P.CREATED, V.REMOVE): P.REMOVING,
     (P.EXITED, V.REMOVE): P.REMOVING,
@@ -91,7 +92,7 @@ def move(rec: Record, verb: Verb, **facts: Any) -> Record:
     if verb is V.START:
         changes |= {"rest": rec.phase, "generation": rec.generation + 1}
     elif verb is V.AGAIN:
-        changes |= {"rest": P.EXITED, "generation": rec.generation + 1}
+        changes |= {"rest": P.RESTARTING, "generation": rec.generation + 1}
     elif verb is V.STARTED:
         changes |= {"exit_code": 0, "error": "", "oom_killed": False, "started_before": True, "end": Ending()}
     elif verb is V.FAILED:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from wherry.base.errors import Conflict
 from wherry.base.offload import offload
-from wherry.containers.donors import MODES, donors, find_donor
+from wherry.containers.donors import MODES, check_cycle, donors, find_donor
 from wherry.containers.layout import Layout
 from wherry.host import netns
 from wherry.host.errors import translate
@@ -45,6 +45,8 @@ class Joins:
     async def acquire(self, slot: Slot) -> Joined:
         """Pin what is joined; Conflict, InvalidParameter and System in Docker's words for a donor that cannot be."""
         asked = donors(slot.rec.host_config)
+        if asked:
+            check_cycle(slot.rec, self._store.by_id)
         found = {kind: find_donor(kind, ident, slot.rec.id, self._store.by_id) for kind, ident in asked.items()}
         for kind, donor in found.items():
             await self._pin(slot.rec, kind, donor)
