@@ -14,7 +14,16 @@ from tests.real.leaks import Look, assert_no_leaks, look
 from wherry.containers.steps.all import Steps
 
 IMAGE = "busybox"
-OPTIONS = ("-p", "8080:80", "--stop-timeout", "1", "--ipc", "shareable")
+OPTIONS = (
+    "-p",
+    "8080:80",
+    "--stop-timeout",
+    "1",
+    "--ipc",
+    "shareable",
+    "--mount",
+    "type=volume,src=whole,dst=/part,volume-subpath=.",
+)
 ACTIONS = ("error", "cancel", "kill")
 STEPS = [field.name for field in fields(Steps) if field.name != "engine"]
 MOVES = ["move.start", "move.started"]
@@ -37,6 +46,7 @@ def engine(box: Box) -> Iterator[Engine]:
     try:
         engine.load_demo(IMAGE)
         engine.ok("run", "--rm", IMAGE, "true")
+        engine.ok("volume", "create", "whole")
         yield engine
     finally:
         engine.end()

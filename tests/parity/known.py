@@ -105,6 +105,11 @@ EARLIER = (
         "refused at create, as dockerd 29 does; 28 lets the start fail",
     ),
     Known("mount of conflicting options", "*", "refused at create already"),
+    *each(
+        ("create network of absent container", "network of itself", "network of absent"),
+        "*",
+        "a donor that is not there is refused at create (start.md 11, no. 46)",
+    ),
     Known("secrets before they were", "*", "the version from which an endpoint is there is checked for all of them"),
 )
 
@@ -140,7 +145,13 @@ OURS = (
     Known("create port protocol bad", "*", "refused at create; dockerd 28 stores it and publishes nothing"),
     Known("create in a file", "*", "create mounts nothing, so a bad working directory is told at start"),
     *each(
-        ("start as an absent user", "start with a bad tmpfs", "start from absent checkpoint"),
+        (
+            "start as an absent user",
+            "start with a bad tmpfs",
+            "start from absent checkpoint",
+            "* of a donor that never ran",
+            "* of a donor that ended",
+        ),
         "*LogPath",
         "the place of the log is known from the first start on, whether that failed early or late",
     ),
@@ -163,13 +174,9 @@ UNSUPPORTED = tuple(
         ("create no image", "containers without an image"),
         ("create endpoint bad sysctl", "options of endpoints"),
         ("create sysctl of *interface", "options of endpoints"),
-        ("create network of absent container", "joining another container's network"),
-        ("create ipc of absent", "joining another container's ipc namespace"),
-        ("create pid of absent", "joining another container's pid namespace"),
         ("create userns mode", "user namespaces"),
         ("create links of absent", "links"),
         ("remove link", "links"),
-        ("create volumes from *", "volumes of other containers"),
         ("create mount cluster", "cluster volumes"),
         ("create mount npipe", "named pipes"),
         ("create storage option", "quotas of the root filesystem, which dockerd ignores with its containerd store"),

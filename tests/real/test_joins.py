@@ -92,6 +92,14 @@ def test_network_of_another(engine: Engine, donor: str) -> None:
     assert f" {address}/" in engine.ok("exec", "joiner", "ip", "addr", "show", "eth0")
 
 
+def test_the_end_of_a_paused_donor(engine: Engine, donor: str) -> None:
+    """The kernel ends the joiners first, so the donor is thawed and not yet gone for a while."""
+    engine.ok("pause", "donor")
+    join(engine, "pid")
+    engine.ok("rm", "-f", "donor")
+    assert engine.ok("wait", "joiner") == "137"
+
+
 def test_joiners_get_the_network_of_the_donors_next_run(engine: Engine, donor: str) -> None:
     """Docker leaves them in a dead namespace (start.md 11, no. 10)."""
     join(engine, "network")

@@ -261,3 +261,43 @@ def test_volumes_outlive_the_engine(own: Engine) -> None:
     assert own.ok("volume", "inspect", *sorted(names(own))) == before
     assert own.ok("start", "-a", ident) == "1"
     assert "volume is in use" in fails(own, "volume", "rm", "data")
+
+
+def test_volumes_of_another_container(engine: Engine) -> None:
+    engine.ok("create", "--name", "source", "-v", "shared:/data", "-v", "/anonymous", "--tmpfs", "/t", IMAGE, "true")
+    assert engine.ok("run", "--volumes-from", "source", IMAGE, "sh", "-c", "echo hi > /data/f; ls -d /anonymous") != ""
+    script = "cat /data/f; echo x > /data/f"
+    done = engine.docker("run", "--name", "reader", "--volumes-from", "source:ro", IMAGE, "sh", "-c", script)
+    assert done.stdout == b"hi\n"
+    assert b"Read-only file system" in done.stderr
+    shown = {mount["Destination"]: mount["RW"] for mount in engine.inspect("reader")["Mounts"]}
+    assert shown == {"/data": False, "/anonymous": False}
+    engine.ok("rm", "-v", "reader")
+    assert len(engine.ok("volume", "ls", "-q").split()) == 2  # the anonymous one is still the source's
+    refused = engine.docker("create", "--volumes-from", "nobody", IMAGE, "true").stderr.decode()
+    assert "No such container: nobody" in refused
+    engine.remove_all()
+    engine.ok("volume", "rm", "shared")
+
+
+def test_a_part_of_a_volume(engine: Engine) -> None:
+    script = "mkdir -p /d/a/b; echo hi > /d/a/f; ln -s /etc /d/out"
+    engine.ok("run", "--rm", "-v", "parts:/d", IMAGE, "sh", "-c", script)
+
+    def mount(part: str) -> tuple[str, str]:
+        return "--mount", f"type=volume,src=parts,dst=/d,volume-subpath={part}"
+
+    assert engine.ok("run", "--rm", *mount("a"), IMAGE, "ls", "/d") == "b\nf"
+    assert engine.ok("run", "--rm", *mount("a/f"), IMAGE, "cat", "/d") == "hi"
+    engine.ok("run", "-d", "--name", "holder", "--stop-timeout", "1", *mount("a"), IMAGE, "sleep", "1000")
+    [shown] = engine.inspect("holder")["Mounts"]
+    assert shown["Source"].endswith("/volumes/parts/_data")
+    bound = [line for line in engine.box.mounts() if "/mounts/volumes/" in line]
+    assert len(bound) == 1
+    engine.ok("stop", "holder")
+    assert not [line for line in engine.box.mounts() if "/mounts/volumes/" in line]
+    for part, text in {"none": "no such file or directory", "out": "path concatenation escapes the base dir"}.items():
+        done = engine.docker("run", "--rm", *mount(part), IMAGE, "true")
+        assert text in done.stderr.decode()
+    engine.remove_all()
+    engine.ok("volume", "rm", "parts")

@@ -10,6 +10,7 @@ from wherry.base.errors import System
 from wherry.base.events import EventBus
 from wherry.base.faults import Faults
 from wherry.base.tasks import Supervisor
+from wherry.containers.layout import Layout
 from wherry.containers.news import News
 from wherry.containers.steps.rootfs import Root
 from wherry.containers.steps.volumes import Volumes
@@ -35,7 +36,7 @@ class Bench:
         (directory / "root" / "v").mkdir(parents=True)
         (directory / "root" / "v" / "file").touch()
         registry = VolumeRegistry(self.local, store.all, self.bus, Supervisor())
-        self.step = Volumes(registry, str(directory), News(self.bus))
+        self.step = Volumes(registry, Layout(str(directory), str(directory)), News(self.bus))
         self.rec = record(mounts=(*(self.point(name) for name in PARTS), self.bind(directory)))
 
     def point(self, name: str) -> MountPoint:

@@ -279,16 +279,16 @@ def test_tmpfs_paths(path: str, text: str) -> None:
     assert str(caught.value) == text
 
 
-@pytest.mark.parametrize(
-    "host_config",
-    [
-        {"mounts": [Mount(type="image", source="busybox", target="/x")]},
-        {"volumes_from": ["other"]},
-    ],
-)
-def test_not_yet(host_config: dict[str, Any]) -> None:
+def test_not_yet() -> None:
     with pytest.raises(Unimplemented):
-        resolve(**host_config)
+        resolve(mounts=[Mount(type="image", source="busybox", target="/x")])
+
+
+def test_what_is_inherited_gives_way_to_the_request() -> None:
+    theirs = [MountPoint(type="bind", source="/s", destination=path) for path in ("/a", "/b", "/c")]
+    config, host = ContainerConfig(volumes={"/b": {}}), HostConfig(binds=["/mine:/a"])
+    found = resolve_mountpoints(config, host, data_root=ROOT, inherited=theirs)
+    assert [(point.destination, point.source) for point in found] == [("/a", "/mine"), ("/b", "/s"), ("/c", "/s")]
 
 
 def test_the_data_root_is_not_held() -> None:

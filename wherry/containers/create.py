@@ -8,6 +8,7 @@ import dataclasses
 import posixpath
 import random
 import time
+from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -31,6 +32,7 @@ from wherry.model.container import (
     Created,
     CreateRequest,
     HostConfig,
+    MountPoint,
     NetworkingConfig,
     RestartPolicy,
 )
@@ -39,6 +41,7 @@ from wherry.runtimes.registry import Runtimes
 from wherry.state.record import Record
 from wherry.state.store import Store
 from wherry.streams import drivers
+from wherry.volumes.inherit import inherit
 from wherry.volumes.mountpoints import resolve_mountpoints
 from wherry.volumes.realise import check_sources
 from wherry.volumes.wishes import driver_warnings
@@ -161,9 +164,17 @@ def _settle(host: HostConfig, network_disabled: bool) -> HostConfig:
 
 
 def prepare(
-    checked: Checked, image: ImageFacts, defaults: Defaults, ident: str, now_ns: int
+    checked: Checked,
+    image: ImageFacts,
+    defaults: Defaults,
+    ident: str,
+    now_ns: int,
+    inherited: Iterable[MountPoint] = (),
 ) -> tuple[Record, list[str]]:
-    """Steps 13 to 19: the record, without a name yet, and all warnings; InvalidParameter in Docker's words."""
+    """Steps 13 to 19: the record, without a name yet, and all warnings; InvalidParameter in Docker's words.
+
+    `inherited` are mounts of other containers.
+    """
     host = fill_host_config(checked.host_config, defaults, checked.version)
     config = merge_image(checked.config, image.config.config)
     command = [*(config.entrypoint or ()), *(config.cmd or ())]
@@ -187,7 +198,7 @@ def prepare(
         image_id=image.target.digest,
         image_manifest=image.manifest,
         image_chain=image.chain_id,
-        mounts=resolve_mountpoints(config, host, data_root=defaults.data_root),
+        mounts=resolve_mountpoints(config, host, data_root=defaults.data_root, inherited=inherited),
     )
     return record, [*checked.warnings, *checked.late_warnings]
 
@@ -238,7 +249,8 @@ class Create:
         warnings = check_platform(checked.config.image, _platform_of(image), wanted, self._defaults.platform)
         host = settle_donors(checked.host_config, name, self._store.get)
         checked = dataclasses.replace(checked, host_config=host)
-        rec, said = prepare(checked, image, self._defaults, new_id(), time.time_ns())
+        inherited = tuple(inherit(host.volumes_from or (), self._store.get))
+        rec, said = prepare(checked, image, self._defaults, new_id(), time.time_ns(), inherited)
         given = check_name(name) if name else ""
         await offload(self._runtimes.choose(rec.host_config.runtime).check_program)
         await offload(check_sources, rec.mounts)

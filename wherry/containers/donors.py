@@ -35,19 +35,17 @@ def donors(host: HostConfig) -> dict[str, str]:
 def settle_donors(host: HostConfig, name: str, find: Callable[[str], Record]) -> HostConfig:
     """Return the HostConfig with the full id of each donor, as it is stored at create.
 
-    A missing one is NotFound in Docker's words. For the network Docker says it at start only, hence a kind of its
-    own: InvalidParameter, also for the container itself by its new `name`; a 404 of create means a missing image.
+    A missing one is InvalidParameter in Docker's words: a 404 of create means a missing image. For the network, and
+    for the container itself by its new `name`, Docker says them at start only.
     """
     changes = {}
     for kind, ref in donors(host).items():
         try:
             changes[MODES[kind]] = JOIN + find(ref).id
         except NotFound as error:
-            if kind != "network":
-                raise
-            own = name and ref.removeprefix("/") == name
-            text = "cannot join own network namespace" if own else f"{_NETWORK}{error}"
-            raise InvalidParameter(text) from error
+            own = kind == "network" and name and ref.removeprefix("/") == name
+            said = f"{_NETWORK}{error}" if kind == "network" else str(error)
+            raise InvalidParameter("cannot join own network namespace" if own else said) from error
     return msgspec.structs.replace(host, **changes)
 
 

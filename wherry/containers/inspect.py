@@ -10,6 +10,7 @@ import msgspec
 
 from wherry.base.units import format_time
 from wherry.containers.defaults import Defaults
+from wherry.containers.donors import joins
 from wherry.containers.execs import Execs
 from wherry.containers.health import Health, HealthOf
 from wherry.containers.layout import Layout
@@ -105,7 +106,8 @@ def describe(
 def _paths(rec: Record, layout: Layout) -> Json:
     """Return the host paths of the container's files; none exists before the first start."""
     started = rec.generation > 0
-    named = started and not rec.config.network_disabled
+    shared = bool(rec.netfiles_of) or not joins(rec.host_config.network_mode)
+    named = started and shared and not rec.config.network_disabled
     files = layout.netfiles(rec.netfiles_of or rec.id) if named else NetFiles()
     logs = started and rec.host_config.log_config.type == "json-file"
     return {

@@ -91,6 +91,10 @@ class Layout:
         """Mountpoint of secrets and configs."""
         return f"{self.mounts(ident)}/files"
 
+    def volume_part(self, ident: str, number: int) -> str:
+        """Mountpoint of the part of a volume that the mount of this number in the record shows."""
+        return f"{self.mounts(ident)}/volumes/{number}"
+
     def joined(self, ident: str, namespace: str) -> str:
         """The pin of a namespace of another container that this one is in."""
         return f"{self.pins}/{ident}/{namespace}"

@@ -17,7 +17,6 @@ from wherry.model.container import (
     Mount,
     NetworkingConfig,
     PortBinding,
-    VolumeOptions,
 )
 from wherry.spec.security import SecurityOptions, parse_security_options
 
@@ -73,11 +72,6 @@ def _wants_user_namespace(request: CreateRequest) -> bool:
 
 def _logs_elsewhere(request: CreateRequest) -> bool:
     return _host(request).log_config.type in LOG_DRIVERS
-
-
-def _mounts_subpath(request: CreateRequest) -> bool:
-    options = [mount.volume_options for mount in _host(request).mounts or () if mount.type == "volume" and mount.source]
-    return any(asked is not None and asked.subpath for asked in options)
 
 
 def _wants_label(request: CreateRequest) -> bool:
@@ -147,13 +141,6 @@ LACKS: tuple[Lack, ...] = (
         port_bindings={"80/tcp": [PortBinding(host_ip="::1")]},
     ),
     _field("Links", "--link", links=["db:db"]),
-    _field("VolumesFrom", "--volumes-from", volumes_from=["data"]),
-    _when(
-        "Mounts.VolumeOptions.Subpath",
-        "--mount volume-subpath=",
-        _mounts_subpath,
-        mounts=[Mount(type="volume", source="data", target="/data", volume_options=VolumeOptions(subpath="a"))],
-    ),
     _mount_type("image"),
     _mount_type("npipe"),
     _mount_type("cluster"),

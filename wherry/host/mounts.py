@@ -63,10 +63,13 @@ def unmount(target: str) -> None:
 
 
 def remove_mountpoint(target: str) -> None:
-    """Unmount a path and remove its directory; both may be gone already."""
+    """Unmount a path and remove its directory or file; all may be gone already."""
     unmount(target)
     with contextlib.suppress(FileNotFoundError):
-        os.rmdir(target)
+        try:
+            os.rmdir(target)
+        except NotADirectoryError:
+            os.unlink(target)
 
 
 def _unescape(text: str) -> str:

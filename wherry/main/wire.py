@@ -224,7 +224,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         engine=engine_facts,
         joins=Joins(store, shim, layout),
         rootfs=Rootfs(snapshots, layout),
-        volumes=Volumes(volumes, config.data_root, news),
+        volumes=Volumes(volumes, layout, news),
         ipc=Ipc(layout),
         netfiles=netfiles,
         netns=Netns(zygote, layout, store.all),

@@ -293,6 +293,8 @@ class MountPoint(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     named: bool = False
     """Of a volume: the request named it, so it does not go with the container."""
     no_copy: bool = False
+    subpath: str = ""
+    """Of a volume: what of it is mounted, relative to its root."""
     create_source: bool = False
     recursive: bool = True
     options: list[str] | None = None

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-from wherry.base.errors import InvalidParameter, Unimplemented
+from wherry.base.errors import InvalidParameter
 from wherry.base.ids import new_id
 from wherry.model.container import ContainerConfig, HostConfig, MountPoint
 from wherry.volumes.local import LocalVolumes
@@ -21,21 +21,22 @@ def resolve_mountpoints(
     host_config: HostConfig,
     *,
     data_root: str,
+    inherited: Iterable[MountPoint] = (),
     new_name: Callable[[], str] = new_id,
 ) -> tuple[MountPoint, ...]:
     """Return the mount points of a container by destination; pure, nothing is made and no source is looked at.
 
     Volumes have their name and path; whoever creates the container makes them (Volumes.claimed). HostConfig.Tmpfs is
-    no mount point, it only takes its destinations. InvalidParameter in Docker's words, Unimplemented for volumes of
-    other containers.
+    no mount point, it only takes its destinations. What was `inherited` of other containers gives way to the request.
+    InvalidParameter in Docker's words.
     """
-    if host_config.volumes_from:
-        raise Unimplemented("volumes of other containers (--volumes-from) are not supported by this engine yet")
     shadowed = _tmpfs_destinations(host_config.tmpfs or ())
-    points: dict[str, MountPoint] = {}
+    asked: set[str] = set()
+    points = {point.destination: point for point in inherited}
     for point in _asked(host_config):
-        if point.destination in points or (point.type != "tmpfs" and point.destination in shadowed):
+        if point.destination in asked or (point.type != "tmpfs" and point.destination in shadowed):
             raise InvalidParameter(f"Duplicate mount point: {point.destination}")
+        asked.add(point.destination)
         points[point.destination] = _placed(point, data_root)
     for point in _declared(config):
         if point.destination not in shadowed:

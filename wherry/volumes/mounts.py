@@ -1,5 +1,7 @@
 """An entry of HostConfig.Mounts (`--mount`), checked and read (api-containers.md 3.5)."""
 
+import posixpath
+
 from wherry.base.errors import InvalidParameter, Unimplemented
 from wherry.model.container import BindOptions, Mount, MountPoint, TmpfsOptions, VolumeOptions
 from wherry.volumes.syntax import (
@@ -114,7 +116,7 @@ def _word(option: list[str], prefix: str) -> str:
 def _volume(mount: Mount, options: VolumeOptions, prefix: str) -> MountPoint:
     subpath = options.subpath
     if mount.source:
-        if subpath.startswith("/") or ".." in subpath.split("/"):
+        if subpath.startswith("/") or f"{posixpath.normpath(subpath)}/".startswith("../"):
             raise InvalidParameter(f"{prefix}subpath must be a relative path within the volume")
         check_volume_name(mount.source)
     elif subpath:
@@ -130,5 +132,6 @@ def _volume(mount: Mount, options: VolumeOptions, prefix: str) -> MountPoint:
         mode=UNNAMED_MODE,
         rw=not mount.read_only,
         named=bool(mount.source),
-        no_copy=options.no_copy,
+        no_copy=options.no_copy or bool(subpath),  # what of the image would go there is not known
+        subpath=subpath,
     )
