@@ -47,7 +47,41 @@ def inherits(name: str, entry: str, **host: Any) -> Case:
     )
 
 
+def linked(name: str, *entries: str, target: Any = None) -> Case:
+    """A container with links, shown before and after its start, and what it sees of its target."""
+    ports = {"5432/tcp": {}, "7000/tcp": {}, "7001/tcp": {}, "53/udp": {}}
+    lender = target or create("parity-donor", Hostname="dbhost", ExposedPorts=ports, Env=["A=1"])
+    shown = Cli(("inspect", "-f", "{{json .HostConfig.Links}}", "{j}"))
+    made = create("parity-joiner", keep="j", HostConfig={"Links": list(entries)})
+    names = Cli(("ps", "-a", "--no-trunc", "--filter", "id={c}", "--format", "{{.Names}}"))
+    sees = Cli(
+        ("exec", "parity-joiner", "sh", "-c", "env | grep -v HOSTNAME | sort; grep dbhost /etc/hosts | cut -f2 | sort")
+    )
+    return case(f"link {name}", made, shown, names, start("{j}"), sees, setup=(lender, start()))
+
+
+LINK_GONE = (
+    Call("DELETE", "/containers/parity-joiner/x", "link=1"),
+    Cli(("inspect", "-f", "{{json .HostConfig.Links}}", "{j}")),
+    Call("DELETE", "/containers/parity-joiner/x", "link=1"),
+    Call("DELETE", "/containers/parity-joiner", "link=1"),
+    Call("DELETE", "/containers/parity-absent/x", "link=1"),
+)
+TWO = create("parity-joiner", keep="j", HostConfig={"Links": ["parity-donor:x", "parity-donor:y"]})
+
 CASES = (
+    linked("to a name", "parity-donor"),
+    linked("to an alias", "parity-donor:a-store"),
+    linked("as inspect shows it", "/parity-donor:/parity-joiner/x"),
+    linked("without an alias", "parity-donor:"),
+    linked("of bad format", "a:b:c"),
+    linked("to nothing", ""),
+    linked("to no name", ":x"),
+    linked("to absent", "parity-absent:x"),
+    linked("to the host network", "parity-donor:x", target=create("parity-donor", HostConfig={"NetworkMode": "host"})),
+    linked("to no network", "parity-donor:x", target=create("parity-donor", HostConfig={"NetworkMode": "none"})),
+    case("link to one that never ran", TWO, start("{j}"), Call("GET", "/containers/{j}/json"), setup=DONOR[:1]),
+    case("links removed", TWO, *LINK_GONE, setup=DONOR[:1]),
     *each("a donor that runs", start("{j}"), SHOW, setup=DONOR),
     *each("a donor that never ran", start("{j}"), SHOW, setup=DONOR[:1]),
     *each("a donor that ended", start("{j}"), SHOW, setup=(*DONOR, STOP)),

@@ -69,6 +69,8 @@ STATUSES = each(
         "start from checkpoint outside",
         "start with checkpoint",
         "start with an absent group",
+        "link of bad format",
+        "link to nothing",
     ),
     "*status",
     "what the client did wrong is 400 here, 404 or 409; dockerd 28 lost the class of the error and says 500",
@@ -114,6 +116,7 @@ EARLIER = (
 )
 
 SLIPS = (
+    *each(("remove link", "links removed"), "*status", "dockerd says Conflict and sends 500"),
     Known("network list with a member", "3 *body.length", "dockerd lists networks as dangling that containers run in"),
     Known(
         "doubled field", "*", "of two fields of one name only the last counts, as with dockerd, but dockerd checks both"
@@ -151,6 +154,7 @@ OURS = (
             "start from absent checkpoint",
             "* of a donor that never ran",
             "* of a donor that ended",
+            "link to one that never ran",
         ),
         "*LogPath",
         "the place of the log is known from the first start on, whether that failed early or late",
@@ -175,8 +179,6 @@ UNSUPPORTED = tuple(
         ("create endpoint bad sysctl", "options of endpoints"),
         ("create sysctl of *interface", "options of endpoints"),
         ("create userns mode", "user namespaces"),
-        ("create links of absent", "links"),
-        ("remove link", "links"),
         ("create mount cluster", "cluster volumes"),
         ("create mount npipe", "named pipes"),
         ("create storage option", "quotas of the root filesystem, which dockerd ignores with its containerd store"),

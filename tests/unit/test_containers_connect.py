@@ -99,7 +99,7 @@ class Bench:
         layout.make_directory(self.rec.id)
         self.hosts = Path(layout.hosts(self.rec.id))
         self.hosts.write_text("172.17.0.2\tme\n")
-        endpoints = Endpoints(self.kernel, layout, News(self.bus), Metrics())
+        endpoints = Endpoints(self.kernel, layout, News(self.bus), Metrics(), store.all)
         self.verbs = Connect(store, self.kernel, endpoints, self.names, Namespaces())  # type: ignore[arg-type]
 
     @property

@@ -20,6 +20,7 @@ from wherry.base.ids import check_name, new_id, short
 from wherry.base.offload import offload
 from wherry.containers.defaults import Defaults, Version, fill_host_config, merge_image, with_protocols
 from wherry.containers.donors import settle_donors
+from wherry.containers.links import settle_links
 from wherry.containers.names import random_names
 from wherry.containers.news import News
 from wherry.containers.platforms import check_platform
@@ -251,6 +252,7 @@ class Create:
         checked = dataclasses.replace(checked, host_config=host)
         inherited = tuple(inherit(host.volumes_from or (), self._store.get))
         rec, said = prepare(checked, image, self._defaults, new_id(), time.time_ns(), inherited)
+        rec = msgspec.structs.replace(rec, links=settle_links(host, self._store.get))
         given = check_name(name) if name else ""
         await offload(self._runtimes.choose(rec.host_config.runtime).check_program)
         await offload(check_sources, rec.mounts)

@@ -32,6 +32,11 @@ def donors(host: HostConfig) -> dict[str, str]:
     return {kind: mode.removeprefix(JOIN) for kind, mode in modes.items() if joins(mode)}
 
 
+def needs(rec: Record) -> set[str]:
+    """Return the ids of the containers that must run before this one can be started."""
+    return {*donors(rec.host_config).values(), *(link.target for link in rec.links)}
+
+
 def settle_donors(host: HostConfig, name: str, find: Callable[[str], Record]) -> HostConfig:
     """Return the HostConfig with the full id of each donor, as it is stored at create.
 

@@ -6,7 +6,7 @@ one is an error even when no container would reach it.
 
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -17,6 +17,7 @@ from wherry.base.units import SECOND
 from wherry.containers.health import NONE, Health, HealthOf
 from wherry.containers.health import STATUSES as HEALTHS
 from wherry.containers.inspect import Sizes
+from wherry.containers.links import names_by_link
 from wherry.containers.render import STATUSES, Json, mounts, networks, ports, status, status_text
 from wherry.model.query import ListOptions
 from wherry.state.record import Phase, Record
@@ -57,7 +58,11 @@ class Listing:
     async def _summarise(self, records: list[Record], size: bool) -> list[Json]:
         known = await self._image_ids({rec.config.image for rec in records}) if records else {}
         now = time.time_ns()
-        entries = [summary(rec, known.get(rec.config.image) == rec.image_id, now, self._health(rec)) for rec in records]
+        linked = names_by_link(self._store.all())
+        entries = [
+            summary(rec, known.get(rec.config.image) == rec.image_id, now, self._health(rec), linked.get(rec.id, ()))
+            for rec in records
+        ]
         if size:
             for rec, entry in zip(records, entries, strict=True):
                 measured = zip(("SizeRw", "SizeRootFs"), await self._sizes(rec), strict=True)
@@ -65,12 +70,15 @@ class Listing:
         return entries
 
 
-def summary(rec: Record, named: bool, now_ns: int, health: Health | None) -> Json:
-    """Return one entry; pure. `named` says that the image's name still means the container's image."""
+def summary(rec: Record, named: bool, now_ns: int, health: Health | None, linked: Sequence[str] = ()) -> Json:
+    """Return one entry; pure.
+
+    `named` says that the image's name still means the container's image, `linked` are names that links give it.
+    """
     annotations = rec.host_config.annotations
     return {
         "Id": rec.id,
-        "Names": [f"/{rec.name}"],
+        "Names": [f"/{rec.name}", *linked],
         "Image": rec.config.image if named else rec.image_id,
         "ImageID": rec.image_id,
         "Command": command(rec),

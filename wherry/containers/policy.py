@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from wherry.base.errors import EngineError, NotFound
 from wherry.base.tasks import Supervisor
 from wherry.base.units import SECOND
-from wherry.containers.donors import donors
+from wherry.containers.donors import needs
 from wherry.state.machine import Verb
 from wherry.state.record import Phase, Record
 from wherry.state.store import Store
@@ -165,9 +165,9 @@ class Restarts:
             await self._failed(ident, error)
 
     async def _wait_for_donors(self, ident: str) -> None:
-        """Wait until the donors that are due have been tried, or for a while; their state decides then."""
+        """Wait until donors and targets of links that are due have been tried, or for a while; they decide then."""
         rec = self._store.by_id(ident)
-        found = set(donors(rec.host_config).values()) - {ident} if rec is not None else set()
+        found = needs(rec) - {ident} if rec is not None else set()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DONOR_SECONDS):
                 for over in [self._under_way[donor] for donor in found if donor in self._under_way]:

@@ -2,7 +2,7 @@
 
 import logging
 
-from wherry.base.errors import EngineError, System, Unimplemented
+from wherry.base.errors import Conflict, EngineError, NotFound, System
 from wherry.base.offload import offload
 from wherry.containerd.leases import Leases
 from wherry.containerd.snapshots import Snapshots
@@ -55,15 +55,28 @@ class Remove:
         self._news = news
 
     async def __call__(self, ref: str, force: bool, volumes: bool, link: bool) -> None:
-        """Remove; Conflict in Docker's words while it runs and `force` is not set."""
+        """Remove, or with `link` only a link; Conflict in Docker's words while it runs and `force` is not set."""
         if link:
-            raise Unimplemented("legacy links (rm --link) are not supported by this engine yet")
+            await self._unlink(ref)
+            return
         rec = self._store.get(ref)
         if force:
             await self._end_by_force(ref, rec.id)
         async with self._store.exclusive(rec.id) as slot:
             check(slot.rec, Verb.REMOVE, ref)
             await self.under(slot, volumes)
+
+    async def _unlink(self, ref: str) -> None:
+        """Forget the link `<source>/<alias>`; a container that runs keeps what it has of it."""
+        source, slash, alias = ref.removeprefix("/").partition("/")
+        if not slash:
+            self._store.get(ref)
+            raise Conflict("Conflict, cannot remove the default link name of the container")
+        found = next((rec for rec in self._store.all() if rec.name == source), None)
+        if found is None or all(link.alias != alias for link in found.links):
+            raise NotFound(f"No such container: {ref}")
+        async with self._store.exclusive(found.id) as slot:
+            await slot.save(links=tuple(link for link in slot.rec.links if link.alias != alias))
 
     async def under(self, slot: Slot, volumes: bool) -> None:
         """Remove while the lock is held; a failure leaves the container dead, to be tried again."""

@@ -140,7 +140,6 @@ LACKS: tuple[Lack, ...] = (
         _publishes_on_ipv6,
         port_bindings={"80/tcp": [PortBinding(host_ip="::1")]},
     ),
-    _field("Links", "--link", links=["db:db"]),
     _mount_type("image"),
     _mount_type("npipe"),
     _mount_type("cluster"),

@@ -228,7 +228,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         ipc=Ipc(layout),
         netfiles=netfiles,
         netns=Netns(zygote, layout, store.all),
-        endpoints=Endpoints(networking, layout, news, metrics),
+        endpoints=Endpoints(networking, layout, news, metrics, store.all),
         names=NameService(resolver, netfiles, store.all),
         stdio=streams,
         task=Task(shim, restore),

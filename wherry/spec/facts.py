@@ -103,6 +103,8 @@ class Facts:
     """Host path bound on /dev/shm for the IPC modes shareable, host and container; empty for a tmpfs of its own."""
     files: tuple[tuple[str, str], ...] = ()
     """Host path and destination of each secret and config."""
+    env: tuple[str, ...] = ()
+    """Variables that legacy links give; the container's own of the same name win."""
     devices: tuple[Device, ...] = ()
     """HostConfig.Devices resolved; for a privileged container all of the host's and those."""
     disks: Mapping[str, tuple[int, int]] = field(default_factory=dict)

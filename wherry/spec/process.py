@@ -24,7 +24,7 @@ def build_process(rec: Record, facts: Facts) -> dict[str, Any]:
         "terminal": rec.config.tty,
         "user": _user(_with_groups(facts.user, facts.edits.additional_gids or ())),
         "args": args,
-        "env": merge_env(merge_env(_base_env(rec), rec.config.env or ()), facts.edits.env or ()),
+        "env": merge_env(merge_env([*_base_env(rec), *facts.env], rec.config.env or ()), facts.edits.env or ()),
         "cwd": rec.config.working_dir or "/",
         "capabilities": _capabilities(bounding(rec, facts.engine)),
         "oomScoreAdj": rec.host_config.oom_score_adj,

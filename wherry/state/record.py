@@ -66,6 +66,16 @@ class GivenFile(msgspec.Struct, frozen=True, kw_only=True):
     mode: int = 0o400
 
 
+class Link(msgspec.Struct, frozen=True, kw_only=True):
+    """A legacy link of a container to another one in the default bridge."""
+
+    target: str
+    """Id."""
+    name: str
+    """The target's name when the link was made: what is shown once it is gone."""
+    alias: str
+
+
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """What the last start cost, in microseconds, and the step at which it failed."""
 
@@ -130,6 +140,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     sandbox_id: str = ""
     sandbox_key: str = ""
+    links: tuple[Link, ...] = ()
     netfiles_of: str = ""
     """Whose hosts, hostname and resolv.conf it has, when it joined another container's network at its last start."""
     endpoints: tuple[Endpoint, ...] = ()

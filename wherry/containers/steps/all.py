@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from wherry.base.offload import offload
 from wherry.containers.hardware import Hardware, find_hardware, wants_hardware
+from wherry.containers.links import linked_env
 from wherry.containers.rollback import Releasable
 from wherry.containers.steps.endpoints import Endpoints
 from wherry.containers.steps.ipc import Ipc, Shared
@@ -85,4 +86,5 @@ class Steps:
             edits=found.edits,
             cdi_devices=found.cdi_devices,
             joined=joined.paths,
+            env=tuple(linked_env(joined.links)),
         )

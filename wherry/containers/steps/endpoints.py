@@ -1,12 +1,13 @@
 """Step endpoints: the container joins its networks, its ports are published, its name is in its own hosts file."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from wherry.base.errors import EngineError
 from wherry.base.metrics import Metrics
 from wherry.base.offload import offload
 from wherry.containers.layout import Layout
+from wherry.containers.links import bridge_address, links_to, relink
 from wherry.containers.news import News
 from wherry.host.errors import translate
 from wherry.host.files import write_in_place
@@ -29,9 +30,17 @@ class Endpoints:
 
     name = "endpoints"
 
-    def __init__(self, networking: Networking, layout: Layout, news: News, metrics: Metrics) -> None:
-        """Take the networks, the paths, who is told, and what times the work."""
+    def __init__(
+        self,
+        networking: Networking,
+        layout: Layout,
+        news: News,
+        metrics: Metrics,
+        records: Callable[[], Iterable[Record]],
+    ) -> None:
+        """Take the networks, the paths, who is told, what times the work, and who knows the containers."""
         self._times = metrics.network_actions
+        self._records = records
         self._networking = networking
         self._layout = layout
         self._news = news
@@ -44,6 +53,7 @@ class Endpoints:
                 rec = await self.publish(slot)
                 for endpoint in rec.endpoints:
                     await self.connect(rec, endpoint, ns)
+                await offload(self._relink, rec)
         finally:
             if ns is not None:
                 ns.close()
@@ -76,6 +86,17 @@ class Endpoints:
         with Metrics.timed(self._times, "release"):
             await offload(self._networking.disconnect, endpoint)
         self._news.network(rec, "disconnect", endpoint)
+
+    def _relink(self, rec: Record) -> None:
+        """Give those that are linked to this container its new address."""
+        for other in self._records():
+            if other.alive and any(link.target == rec.id for link in other.links) and bridge_address(rec):
+                lines = [linked.hosts_line() for linked in links_to(other, rec)]
+                with translate("write the hosts file of a linked container"):
+                    path = self._layout.hosts(other.id)
+                    with open(path, encoding="utf-8", errors="surrogateescape") as file:
+                        text = relink(file.read(), lines)
+                    write_in_place(path, text.encode(errors="surrogateescape"))
 
     def _connect(self, rec: Record, endpoint: Endpoint, ns: Netlink | None) -> None:
         if ns is not None:

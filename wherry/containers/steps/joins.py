@@ -9,6 +9,7 @@ from wherry.base.errors import Conflict
 from wherry.base.offload import offload
 from wherry.containers.donors import MODES, check_cycle, donors, find_donor
 from wherry.containers.layout import Layout
+from wherry.containers.links import Linked, find_linked
 from wherry.host import netns
 from wherry.host.errors import translate
 from wherry.runtimes.shim import Shim
@@ -25,6 +26,8 @@ class Joined:
 
     donors: Mapping[str, Record] = field(default_factory=dict)
     paths: Mapping[str, str] = field(default_factory=dict)
+    links: tuple[Linked, ...] = ()
+    """The targets of its legacy links, which all run."""
 
 
 class Joins:
@@ -50,7 +53,8 @@ class Joins:
         found = {kind: find_donor(kind, ident, slot.rec.id, self._store.by_id) for kind, ident in asked.items()}
         for kind, donor in found.items():
             await self._pin(slot.rec, kind, donor)
-        return Joined(found, {kind: self._layout.joined(slot.rec.id, kind) for kind in found})
+        paths = {kind: self._layout.joined(slot.rec.id, kind) for kind in found}
+        return Joined(found, paths, find_linked(slot.rec, self._store.by_id))
 
     async def release(self, rec: Record) -> None:
         """Unpin; nothing pinned is fine."""

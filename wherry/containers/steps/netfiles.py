@@ -7,6 +7,7 @@ import msgspec
 
 from wherry.base.offload import offload
 from wherry.containers.layout import Layout
+from wherry.containers.links import Linked
 from wherry.containers.steps.joins import Joined
 from wherry.host.errors import translate
 from wherry.host.files import write_in_place
@@ -50,7 +51,7 @@ class NetworkFiles:
             return NetFiles()
         donor = joined.donors.get("network")
         if donor is None:
-            return await offload(self._write, slot.rec)
+            return await offload(self._write, slot.rec, joined.links)
         names = {"hostname": donor.config.hostname, "domainname": donor.config.domainname}
         config = msgspec.structs.replace(slot.rec.config, **names)
         rec = await slot.save(config=config, netfiles_of=donor.netfiles_of or donor.id)
@@ -59,11 +60,12 @@ class NetworkFiles:
     async def release(self, rec: Record) -> None:
         """Nothing: the files belong to the container."""
 
-    def _write(self, rec: Record) -> NetFiles:
+    def _write(self, rec: Record, links: tuple[Linked, ...]) -> NetFiles:
         with translate("write the network files"):
             self._layout.make_directory(rec.id)
             found = self._layout.netfiles(rec.id)
-            write_in_place(found.hosts, self._hosts(rec).encode())
+            linked = "".join(link.hosts_line() for link in links)
+            write_in_place(found.hosts, f"{self._hosts(rec)}{linked}".encode())
             write_in_place(found.hostname, netfiles.hostname(rec.config.hostname).encode())
             text = self._resolv_conf(rec).encode()
             write_in_place(found.resolv_conf, text)
