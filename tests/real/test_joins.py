@@ -100,7 +100,7 @@ def test_the_end_of_a_paused_donor(engine: Engine, donor: str) -> None:
     assert engine.ok("wait", "joiner") == "137"
 
 
-def test_joiners_get_the_network_of_the_donors_next_run(engine: Engine, donor: str) -> None:
+def test_weak_10_joiners_get_the_network_of_the_donors_next_run(engine: Engine, donor: str) -> None:
     """Docker leaves them in a dead namespace (start.md 11, no. 10)."""
     join(engine, "network")
     before = namespace(engine, "joiner", "net")
@@ -224,3 +224,20 @@ def wait_until_running(engine: Engine, *names: str, unlike: int = 0) -> None:
         if all(state["Status"] == "running" for state in states) and states[-1]["Pid"] != unlike:
             return
     raise AssertionError(engine.tail())
+
+
+def test_joiners_find_names_and_keep_finding_them(engine: Engine) -> None:
+    """The resolver of a user's network serves the namespace, whoever is in it."""
+    engine.ok("network", "create", "inner")
+    inner = ("run", "-d", "--stop-timeout", "1", "--network", "inner")
+    engine.ok(*inner, "--name", "other", IMAGE, "sleep", "1000")
+    engine.ok(*inner, "--name", "donor", IMAGE, "sleep", "1000")
+    join(engine, "network")
+    engine.ok("exec", "joiner", "ping", "-c", "1", "-w", "5", "other")
+    engine.ok("restart", "donor")
+    engine.ok("exec", "joiner", "ping", "-c", "1", "-w", "5", "other")
+    engine.ok("exec", "donor", "ping", "-c", "1", "-w", "5", "other")
+    refused = fails(engine, "network", "connect", "bridge", "joiner")
+    assert "container sharing network namespace with another container or host cannot be connected" in refused
+    engine.remove_all()
+    engine.ok("network", "rm", "inner")

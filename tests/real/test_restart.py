@@ -164,7 +164,7 @@ def test_a_paused_one_outlives_the_daemon(own: Engine) -> None:
     own.ok("rm", "-f", ident)
 
 
-def test_weak_9_a_start_by_policy_that_fails_is_tried_again(engine: Engine) -> None:
+def test_weak_09_a_start_by_policy_that_fails_is_tried_again(engine: Engine) -> None:
     """The source of a mount is late: Docker gives up at once."""
     source = engine.root / "late"
     source.mkdir()

@@ -90,7 +90,7 @@ async def test_what_is_called_off_does_not_start_and_is_exited(life: Life) -> No
     assert life.restarts.pause(rec, 1, 1) == FIRST_SECONDS
 
 
-async def test_weak_9_a_start_that_fails_is_tried_again_and_in_the_end_given_up(life: Life) -> None:
+async def test_weak_09_a_start_that_fails_is_tried_again_and_in_the_end_given_up(life: Life) -> None:
     rec = with_policy("always", phase=Phase.RESTARTING)
     await life.store.insert(rec)
     tried: list[str] = []

@@ -164,3 +164,12 @@ def test_annotations_and_domain_name() -> None:
     spec = build_spec(container({"domainname": "fleet.example"}, annotations={"a": "b"}), facts())
     assert spec["annotations"] == {"a": "b"}
     assert spec["linux"]["sysctl"]["kernel.domainname"] == "fleet.example"
+
+
+def test_weak_36_no_joiner_has_a_user_namespace() -> None:
+    """So none of several donors can bring one that another does not have."""
+    modes = {f"{kind}_mode": "container:d" for kind in ("network", "ipc", "pid")}
+    paths = {kind: f"/run/wherry/joined/x/{kind}" for kind in ("ipc", "pid")}
+    spec = build_spec(container(**modes), facts(joined=paths))
+    assert "user" not in {namespace["type"] for namespace in spec["linux"]["namespaces"]}
+    assert {"type": "pid", "path": paths["pid"]} in spec["linux"]["namespaces"]

@@ -162,9 +162,10 @@ def _problems(name: str, network: Network | None, wish: EndpointSettings) -> lis
     addresses = wish.ipam_config or EndpointIPAMConfig()
     asked = [text for text in (addresses.ipv4_address, addresses.ipv6_address) if text]
     found = []
-    if name in PREDEFINED and asked:
+    plain = name in PREDEFINED or name.startswith("container:")
+    if plain and asked:
         found.append("user specified IP address is supported on user defined networks only")
-    if name in PREDEFINED and wish.aliases:
+    if plain and wish.aliases:
         found.append("network-scoped alias is supported only for containers in user defined networks")
     for words, text, version in (("IPv4", addresses.ipv4_address, 4), ("IPv6", addresses.ipv6_address, 6)):
         if text and not _is_address(text, version):
