@@ -152,7 +152,7 @@ async def test_a_cancellation_does_not_cut_the_release(slot: Slot) -> None:
 async def test_once_a_release_fails_the_earlier_steps_stay_owed(slot: Slot) -> None:
     story: list[str] = []
     steps = [Recorder("one", story), Recorder("two", story, fails=True), Recorder("three", story)]
-    assert await release_all(steps, slot.rec) == ("one", "two")
+    assert await release_all(steps, slot.rec, Faults({})) == ("one", "two")
     assert story == ["-three"]
 
 

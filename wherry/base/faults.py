@@ -1,20 +1,27 @@
-"""Failpoints: `WHERRY_FAULTS="netns.after=kill,task.before=error"` breaks the engine on purpose at named points.
+"""Failpoints: `WHERRY_FAULTS="netns.after=kill,task.release=error*"` breaks the engine on purpose at named points.
 
-Points are `<step>.before`, `<step>.after` and the moves of the state machine `move.<verb>.before|after`. Actions:
-`error` raises System, `cancel` cancels the running task, `kill` ends the process as SIGKILL would, `hang` (at steps)
-waits for ever. Every point fires once per process. Empty in production, where `at()` is one truth test.
+Points are `<step>.before`, `<step>.after` and `<step>.release`, the moves of the state machine
+`move.<verb>.before|after`, and the writes of state `write.<verb>|save|rename|insert|delete`. Actions: `error` raises
+System, `cancel` cancels the running task, `kill` ends the process as SIGKILL would, `stop` stops it until SIGCONT,
+`hang` (at steps) waits for ever; `full`, `eio` and `busy` are SQLite's answers to ENOSPC, EIO and a lock held by
+another. A point fires once per process, with `*` behind the action every time. Empty in production, where `at()` is
+one truth test.
 """
 
 import asyncio
 import logging
 import os
 import signal
+import sqlite3
 
 from wherry.base.errors import InvalidParameter, System
 
 log = logging.getLogger("wherry.faults")
 
-ACTIONS = ("error", "cancel", "kill", "hang")
+WRITE_ERRORS = {"full": "database or disk is full", "eio": "disk I/O error", "busy": "database is locked"}
+"""SQLite's texts (https://www.sqlite.org/rescode.html: SQLITE_FULL, SQLITE_IOERR, SQLITE_BUSY)."""
+ACTIONS = ("error", "cancel", "kill", "stop", "hang", *WRITE_ERRORS)
+ALWAYS = "*"
 
 
 class Faults:
@@ -30,31 +37,41 @@ class Faults:
         armed: dict[str, str] = {}
         for part in filter(None, text.split(",")):
             point, _, action = part.partition("=")
-            if action not in ACTIONS:
+            if action.removesuffix(ALWAYS) not in ACTIONS:
                 raise InvalidParameter(f"invalid failpoint {part!r}: the action is one of {', '.join(ACTIONS)}")
             armed[point] = action
         return cls(armed)
 
     def at(self, point: str) -> None:
         """Break here if the point is armed."""
-        if not self._armed:
+        if not self._armed or self._hangs(point):
             return
-        if self._armed.get(point) == "hang":
-            return
-        action = self._armed.pop(point, None)
+        action = self._fire(point)
         if action == "error":
             raise System(f"failpoint {point}")
+        if action in WRITE_ERRORS:
+            raise sqlite3.OperationalError(WRITE_ERRORS[action])
         if action == "cancel":
             task = asyncio.current_task()
             if task is not None:
                 task.cancel()
-        if action == "kill":
-            os.kill(os.getpid(), signal.SIGKILL)
+        if action in ("kill", "stop"):
+            os.kill(os.getpid(), signal.SIGKILL if action == "kill" else signal.SIGSTOP)
 
     async def hang_at(self, point: str) -> None:
         """Wait here for ever if the point is armed so; else let others run, and a cancellation land."""
-        if self._armed and self._armed.get(point) == "hang":
-            del self._armed[point]
+        if self._armed and self._hangs(point):
+            self._fire(point)
             log.warning("failpoint: hangs at %s", point)
             await asyncio.Event().wait()
         await asyncio.sleep(0)
+
+    def _hangs(self, point: str) -> bool:
+        return self._armed.get(point, "").startswith("hang")
+
+    def _fire(self, point: str) -> str:
+        """Return the action of a point, disarmed unless it is to fire every time."""
+        action = self._armed.get(point, "")
+        if not action.endswith(ALWAYS):
+            self._armed.pop(point, None)
+        return action.removesuffix(ALWAYS)

@@ -18,6 +18,7 @@ class Supervisor:
         """Begin with no flow."""
         self._tasks: set[asyncio.Task[Any]] = set()
         self._idle: set[asyncio.Task[Any]] = set()
+        self._draining = False
 
     def spawn(self, flow: Coroutine[Any, Any, object], name: str) -> None:
         """Run a flow that nobody waits for; its failure is logged."""
@@ -45,6 +46,8 @@ class Supervisor:
         task = asyncio.current_task()
         assert task is not None
         self._idle.add(task)
+        if self._draining:
+            task.cancel()
         try:
             yield
         finally:
@@ -52,6 +55,7 @@ class Supervisor:
 
     async def drain(self, seconds: float) -> list[str]:
         """End what only waits, wait for all other flows, then cancel the rest; returns the names of the rest."""
+        self._draining = True
         for task in self._idle:
             task.cancel()
         if not self._tasks:

@@ -18,13 +18,14 @@ from wherry.containers.news import News
 from wherry.containers.policy import Restarts
 from wherry.containers.remove import Remove
 from wherry.containers.rollback import leftovers, release_all
+from wherry.containers.settle import Settle
 from wherry.containers.steps.all import Steps
 from wherry.containers.waiters import Moment, Outcome, Waiters
 from wherry.model.usage import Usage
 from wherry.runtimes.shim import Shim
 from wherry.state.machine import Verb
-from wherry.state.record import Record
-from wherry.state.store import Store
+from wherry.state.record import Record, Settling
+from wherry.state.store import Slot, Store
 
 log = logging.getLogger("wherry.exits")
 
@@ -51,12 +52,15 @@ class Exits:
         restarts: Restarts,
         monitors: Monitors,
         usage: Callable[[Record], Usage | None],
+        settle: Settle,
     ) -> None:
-        """Take the records, the tier, the steps to release, who is told, the policies, and the health checks.
+        """Take the records, the tier, the steps to release, who is told, the policies, health, and who pays debts.
 
         `usage` (blocking) reads what a run has used while its cgroup still exists.
         """
         self._usage = usage
+        self._settle = settle
+        self._released: dict[str, tuple[int, tuple[str, ...]]] = {}
         self._monitors = monitors
         self._restarts = restarts
         self._store = store
@@ -75,26 +79,47 @@ class Exits:
         """Settle the end of a run: release, store, tell, wake, and remove if asked; an older run's end is nothing."""
         try:
             async with self._store.exclusive(ident) as slot:
-                if not slot.rec.alive or slot.rec.generation != generation:
-                    return
-                await self._monitors.stop(ident)
-                used = await offload(self._usage, slot.rec)  # the releases delete the cgroup
-                owed = await finish(release_all(self._steps.all, slot.rec))
-                at = exit.at_ns or time.time_ns()
-                spent = lived(slot.rec, at)
-                pause = self._restarts.pause(slot.rec, exit.status, spent)
-                verb = Verb.EXIT if pause is None else Verb.BACKOFF
-                end = msgspec.structs.replace(slot.rec.end, usage=used, unseen=not exit.at_ns)
-                rec = await slot.move(verb, exit_code=exit.status, finished_at=at, end=end, **leftovers(owed))
-                duration = str(spent // SECOND)
-                self._news.container(rec, "die", exitCode=str(rec.exit_code), execDuration=duration)
-                self._waiters.wake(ident, Moment.EXIT, Outcome(rec.exit_code))
-                if pause is not None:
-                    self._restarts.schedule(rec, pause)
-                elif rec.host_config.auto_remove and not self._restarts.keeps(ident):
-                    await self._remove.under(slot, volumes=True)
+                if slot.rec.alive and slot.rec.generation == generation:
+                    await self._ended(slot, exit)
         except NotFound:
             log.debug("container %s was removed before its exit was settled", ident)
+
+    async def _ended(self, slot: Slot, exit: Exit) -> None:
+        ident = slot.rec.id
+        await self._monitors.stop(ident)
+        found = await self._found(slot, exit)
+        owed = await self._release(slot.rec)
+        spent = lived(slot.rec, found.at)
+        pause = self._restarts.pause(slot.rec, found.code, spent)
+        end = msgspec.structs.replace(slot.rec.end, usage=found.usage, unseen=found.unseen)
+        facts = leftovers(owed) | {"exit_code": found.code, "finished_at": found.at, "end": end, "settling": None}
+        rec = await slot.move(Verb.EXIT if pause is None else Verb.BACKOFF, **facts)
+        self._released.pop(ident, None)
+        self._news.container(rec, "die", exitCode=str(rec.exit_code), execDuration=str(spent // SECOND))
+        self._waiters.wake(ident, Moment.EXIT, Outcome(rec.exit_code))
+        if owed:
+            self._settle.later(ident)
+        if pause is not None:
+            self._restarts.schedule(rec, pause)
+        elif rec.host_config.auto_remove and not self._restarts.keeps(ident):
+            await self._remove.automatically(slot)
+
+    async def _found(self, slot: Slot, exit: Exit) -> Settling:
+        """Store how the run ended: until that is on disk the shim keeps the status, the keeper the streams."""
+        if slot.rec.settling is None:
+            used = await offload(self._usage, slot.rec)  # the releases delete the cgroup
+            at = exit.at_ns or time.time_ns()
+            await slot.save(settling=Settling(code=exit.status, at=at, unseen=not exit.at_ns, usage=used))
+        assert slot.rec.settling is not None
+        return slot.rec.settling
+
+    async def _release(self, rec: Record) -> tuple[str, ...]:
+        """Release every step of the run once, also when what comes after it is tried again."""
+        generation, owed = self._released.get(rec.id, (0, ()))
+        if generation != rec.generation:
+            owed = await finish(release_all(self._steps.all, rec, self._store.faults))
+            self._released[rec.id] = (rec.generation, owed)
+        return owed
 
     async def _watch(self, ident: str, generation: int) -> None:
         with self._supervisor.idle():
@@ -106,7 +131,8 @@ class Exits:
                 return
             except EngineError as error:
                 log.error("container %s: its exit cannot be settled, trying again: %s", ident, error)
-                await asyncio.sleep(pause)
+                with self._supervisor.idle():
+                    await asyncio.sleep(pause)
                 pause = min(RETRY_MOST, pause * 2)
 
     async def _wait(self, ident: str) -> Exit:

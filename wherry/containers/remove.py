@@ -1,9 +1,11 @@
 """Removing a container: what its runs still hold, its snapshot and lease, its directory, its record (start.md 7.6)."""
 
 import logging
+from collections.abc import Callable
 
 from wherry.base.errors import Conflict, EngineError, NotFound, System
 from wherry.base.offload import offload
+from wherry.base.tasks import finish
 from wherry.containerd.leases import Leases
 from wherry.containerd.snapshots import Snapshots
 from wherry.containers.kill import Kill
@@ -40,8 +42,13 @@ class Remove:
         news: News,
         restarts: Restarts,
         monitors: Monitors,
+        later: Callable[[str], None],
     ) -> None:
-        """Take the records, all that a container may own, who is told, what is known of its restarts and health."""
+        """Take the records, all that a container may own, who is told, what is known of its restarts and health.
+
+        `later` settles a container behind whose removal is stuck.
+        """
+        self._later = later
         self._monitors = monitors
         self._restarts = restarts
         self._store = store
@@ -79,23 +86,41 @@ class Remove:
             await slot.save(links=tuple(link for link in slot.rec.links if link.alias != alias))
 
     async def under(self, slot: Slot, volumes: bool) -> None:
-        """Remove while the lock is held; a failure leaves the container dead, to be tried again."""
-        rec = await slot.move(Verb.REMOVE)
+        """Remove while the lock is held; a failure leaves the container dead, and it is tried again behind."""
+        rec = await slot.move(Verb.REMOVE, with_volumes=volumes)
         try:
             await self._give_back(slot)
             if volumes:
                 await self._volumes.remove_anonymous(rec)
             await slot.forget()
-        except Exception as error:
+        except BaseException as error:
             text = f'cannot remove container "{rec.name}": unable to remove filesystem: {error}'
-            await slot.move(Verb.STUCK, error=text)
-            self._waiters.wake(rec.id, Moment.REMOVED, Outcome(rec.exit_code, text))
+            await finish(self._stuck(slot, text))
+            if not isinstance(error, Exception):
+                raise
             raise System(text) from error
         self._restarts.forget(rec.id)
         self._monitors.forget(rec.id)
         self._news.container(rec, "destroy")
         for moment in (Moment.EXIT, Moment.REMOVED):
             self._waiters.wake(rec.id, moment, Outcome(rec.exit_code))
+
+    async def automatically(self, slot: Slot) -> None:
+        """Remove what asked for it (`--rm`) while the lock is held; a failure is said and tried again behind."""
+        try:
+            await self.under(slot, volumes=True)
+        except EngineError as error:
+            log.error("can't remove container %s: %s", slot.rec.id, error)
+            self._later(slot.rec.id)
+
+    async def _stuck(self, slot: Slot, text: str) -> None:
+        rec = slot.rec
+        self._later(rec.id)
+        try:
+            await slot.move(Verb.STUCK, error=text)
+        except EngineError as error:
+            log.error("container %s: its failed removal could not be stored: %s", rec.id, error)
+        self._waiters.wake(rec.id, Moment.REMOVED, Outcome(rec.exit_code, text))
 
     async def _end_by_force(self, ref: str, ident: str) -> None:
         rec = self._store.by_id(ident)
@@ -110,7 +135,7 @@ class Remove:
         """Release what runs still owe, then what the container has held since its creation."""
         rec = slot.rec
         if rec.owed:
-            owed = await release_all(self._steps.owed(rec), rec)
+            owed = await release_all(self._steps.owed(rec), rec, self._store.faults)
             rec = await slot.save(**leftovers(owed))
             if owed:
                 raise System(f"it still holds {', '.join(owed)}")

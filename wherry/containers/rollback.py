@@ -111,7 +111,7 @@ class Rollback:
                 task.exception()  # seen: the first error is the one that counts
 
 
-async def release_all(steps: Sequence[Releasable], rec: Record) -> tuple[str, ...]:
+async def release_all(steps: Sequence[Releasable], rec: Record, faults: Faults) -> tuple[str, ...]:
     """Release steps latest first and return the names of what is still owed; never raises.
 
     Once one fails the earlier ones stay owed too: they hold what the failed one may still use.
@@ -121,6 +121,8 @@ async def release_all(steps: Sequence[Releasable], rec: Record) -> tuple[str, ..
         step = remaining[-1]
         try:
             async with asyncio.timeout(RELEASE_SECONDS):
+                faults.at(f"{step.name}.release")
+                await faults.hang_at(f"{step.name}.release")
                 await step.release(rec)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is owed and said
             log.error("container %s: could not release %s, it stays owed: %r", rec.id, step.name, error)

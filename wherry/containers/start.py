@@ -9,7 +9,7 @@ import time
 from functools import partial
 from typing import Any
 
-from wherry.base.errors import Conflict, EngineError, Forbidden, System
+from wherry.base.errors import Conflict, EngineError, Forbidden
 from wherry.base.ids import new_id
 from wherry.base.offload import offload
 from wherry.base.tasks import finish
@@ -28,6 +28,7 @@ from wherry.containers.prepare import prepare
 from wherry.containers.remedy import advise
 from wherry.containers.remove import Remove
 from wherry.containers.rollback import Rollback, leftovers, release_all
+from wherry.containers.settle import Settle
 from wherry.containers.steps.all import Steps
 from wherry.containers.underway import UnderWay
 from wherry.containers.validate import validate
@@ -59,13 +60,16 @@ class Start:
         runtimes: Runtimes,
         apparmor: bool,
         mount_sweep: MountSweep,
+        settle: Settle,
     ) -> None:
         """Take the records, the steps, the paths, who hears of what, the policies, what this host can, its runtimes.
 
-        `apparmor` tells whether this kernel has it; the sweep looks for what a failed start has left.
+        `apparmor` tells whether this kernel has it; the sweep looks for what a failed start has left, and who settles
+        debts tries again what cannot be given back.
         """
         self._apparmor = apparmor
         self._mount_sweep = mount_sweep
+        self._settle = settle
         self._defaults = defaults
         self._runtimes = runtimes
         self._under_way = under_way
@@ -98,7 +102,7 @@ class Start:
                 await self._start(slot, Verb.AGAIN, by_hand=False)
 
     async def _start(self, slot: Slot, verb: Verb, by_hand: bool, checkpoint: str = "") -> None:
-        await self._pay(slot)
+        await self._settle.pay(slot)
         step, ident, ids = Rollback(slot, self._store.faults), slot.rec.id, slot.rec.network_ids
         with self._under_way.start(ident):
             try:
@@ -157,15 +161,6 @@ class Start:
             log.warning("start %s: %s", rec.id, warning)
         await offload(self._runtimes.choose(rec.host_config.runtime).check_program)
 
-    async def _pay(self, slot: Slot) -> None:
-        """Release first what an earlier run still owes; System when it cannot be had."""
-        if not slot.rec.owed:
-            return
-        owed = await finish(release_all(self._steps.owed(slot.rec), slot.rec))
-        await slot.save(**leftovers(owed))
-        if owed:
-            raise System(f"container {slot.rec.id} still holds {', '.join(owed)} of its last run: see the engine's log")
-
     async def _failed(self, slot: Slot, step: Rollback, ids: dict[str, str], error: BaseException) -> None:
         """Store why before anything is given back, give it back, end the clients that wait, remove if asked to.
 
@@ -180,10 +175,7 @@ class Start:
                 error.add_note(f"could not release {name}")
         await self._hub.leave(rec.id, 0)
         if rec.host_config.auto_remove and slot.rec.phase is not rec.phase:
-            try:
-                await self._remove.under(slot, volumes=True)
-            except EngineError as failure:
-                log.error("can't remove container %s: %s", rec.id, failure)
+            await self._remove.automatically(slot)
 
     async def _give_back(self, slot: Slot, step: Rollback, facts: dict[str, Any]) -> tuple[str, ...]:
         """Release what was begun and return the names of what stays owed; a store that fails hinders no release."""
@@ -194,11 +186,22 @@ class Start:
         except EngineError as failure:
             log.error("%s: failed saving state on start failure: %s", rec.id, failure)
             store = partial(slot.move, Verb.FAILED, **facts)
-        owed = await release_all(begun, rec)
+        owed = await release_all(begun, rec, self._store.faults)
         if not owed:
             await self._mount_sweep(rec)
         try:
             await store(**leftovers(owed))
         except EngineError as failure:
-            log.error("%s: failed saving state on start failure, the next boot settles it: %s", rec.id, failure)
+            self._unsaved(slot.rec, failure)
+            return owed
+        if owed:
+            self._settle.later(rec.id)
         return owed
+
+    def _unsaved(self, rec: Record, error: EngineError) -> None:
+        """All is given back, but the record still says what was begun: it is settled behind, as at boot."""
+        log.error("%s: failed saving state on start failure: %s", rec.id, error)
+        if rec.alive:
+            self._exits.watch(rec)
+        else:
+            self._settle.later(rec.id)

@@ -10,6 +10,7 @@ from wherry.api.services import Services
 from wherry.base.events import EventBus
 from wherry.base.metrics import Metrics, Moment
 from wherry.base.offload import offload
+from wherry.base.retries import Retries
 from wherry.base.tasks import Supervisor
 from wherry.containerd.channel import Channel
 from wherry.containerd.containers import Containers as ContainerdContainers
@@ -47,6 +48,7 @@ from wherry.containers.remove import Remove
 from wherry.containers.rename import Rename
 from wherry.containers.restart import Restart
 from wherry.containers.restore import Restore
+from wherry.containers.settle import Settle
 from wherry.containers.sizes import Sizes
 from wherry.containers.start import Start
 from wherry.containers.steps.all import Steps
@@ -242,16 +244,22 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
     maker = Exec(store, execs, processes, layout, news)
     monitors = Monitors(store, Prober(maker, execs, processes, supervisor, metrics), news, supervisor)
     pause = Pause(store, shim, news, monitors)
-    under_way = UnderWay()
+    under_way, retries = UnderWay(), Retries(supervisor)
     kill = Kill(store, shim, waiters, news, restarts, pause, under_way)
     stop = Stop(store, kill, waiters, news)
-    remove = Remove(store, steps, snapshots, leases, volumes, layout, kill, waiters, news, restarts, monitors)
     accounts = Accounts()
 
     def usage(rec: Record) -> Usage | None:
         return accounts.read(group_path(cgroups_path(rec.id, rec.host_config, engine_facts)))
 
-    exits = Exits(store, shim, steps, waiters, news, remove, supervisor, restarts, monitors, usage)
+    def settle_later(ident: str) -> None:
+        settle.later(ident)
+
+    remove = Remove(
+        store, steps, snapshots, leases, volumes, layout, kill, waiters, news, restarts, monitors, settle_later
+    )
+    settle = Settle(store, steps, remove, restarts, retries)
+    exits = Exits(store, shim, steps, waiters, news, remove, supervisor, restarts, monitors, usage, settle)
     mount_sweep = MountSweep(layout)
     starter = Start(
         store,
@@ -268,6 +276,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         runtimes,
         host.apparmor,
         mount_sweep,
+        settle,
     )
     logs = Logs(store, layout, waiters)
     sizes = Sizes(snapshots)
@@ -319,7 +328,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         networks=networks,
         volumes=volumes,
         runtimes=runtimes,
-        recover=Recover(store, shim, steps, keepers, hub, exits, stop, remove, sweep, restarts, monitors),
+        recover=Recover(store, shim, settle, keepers, hub, exits, stop, sweep, restarts, monitors, retries),
         store=store,
         stopper=stop,
         supervisor=supervisor,

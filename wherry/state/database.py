@@ -38,9 +38,19 @@ class Database:
         found: list[bytes] = await self._on_writer(self._bodies, table)
         return found
 
-    async def write(self, statement: str, row: tuple[Any, ...], durable: bool, then: Callable[[], None]) -> None:
-        """Do one statement in a transaction, then call `then` in commit order; what was begun is never cut in two."""
-        await self._on_writer(self._write, statement, row, durable, then=then)
+    async def write(
+        self,
+        statement: str,
+        row: tuple[Any, ...],
+        durable: bool,
+        then: Callable[[], None],
+        before: Callable[[], None] | None = None,
+    ) -> None:
+        """Do one statement in a transaction, then call `then` in commit order; what was begun is never cut in two.
+
+        `before`, a failpoint, is called where the statement would fail.
+        """
+        await self._on_writer(self._write, statement, row, durable, before, then=then)
 
     async def _on_writer(self, function: Callable[..., Any], *args: Any, then: Callable[[], None] | None = None) -> Any:
         future = asyncio.get_running_loop().run_in_executor(self._writer, partial(function, *args))
@@ -73,7 +83,9 @@ class Database:
     def _bodies(self, table: str) -> list[bytes]:
         return [body for (body,) in self._connection().execute(f"SELECT body FROM {table}")]  # noqa: S608 - ours
 
-    def _write(self, statement: str, row: tuple[Any, ...], durable: bool) -> None:
+    def _write(self, statement: str, row: tuple[Any, ...], durable: bool, before: Callable[[], None] | None) -> None:
+        if before is not None:
+            before()
         database = self._connection()
         database.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
         database.execute(statement, row)

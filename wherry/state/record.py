@@ -96,6 +96,16 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     usage: Usage | None = None
 
 
+class Settling(msgspec.Struct, frozen=True, kw_only=True):
+    """How the first process of a run ended, stored before anything of the run is released."""
+
+    code: int
+    at: int
+    """Nanoseconds since the epoch."""
+    unseen: bool = False
+    usage: Usage | None = None
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """All that is known of a container. Times are nanoseconds since the epoch, 0 for never."""
 
@@ -152,6 +162,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """The checkpoint that the last start restored, by name."""
     owed: tuple[str, ...] = ()
     """Names of steps whose release failed and is still due."""
+    settling: Settling | None = None
+    """Set while the end of a run is settled: its status survives the task and the daemon."""
+    with_volumes: bool = False
+    """Whether the removal that was begun takes its anonymous volumes too."""
 
     @property
     def alive(self) -> bool:

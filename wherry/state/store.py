@@ -6,6 +6,7 @@ A record in memory is replaced after its transaction has committed, in commit or
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -37,25 +38,25 @@ class Slot:
         """Make a move, on disk before it returns; raises the refusals of the machine."""
         after = machine.move(self.rec, verb, **facts)
         self._store.faults.at(f"move.{verb.value}.before")
-        await self._put(after, durable=verb in DURABLE)
+        await self._put(after, verb.value, durable=verb in DURABLE)
         self._store.faults.at(f"move.{verb.value}.after")
         return self.rec
 
     async def save(self, **changes: Any) -> Record:
         """Store facts that are no move."""
-        await self._put(msgspec.structs.replace(self.rec, **changes), durable=False)
+        await self._put(msgspec.structs.replace(self.rec, **changes), "save", durable=False)
         return self.rec
 
-    async def _put(self, rec: Record, durable: bool) -> None:
+    async def _put(self, rec: Record, what: str, durable: bool) -> None:
         try:
-            await self._store.put(rec, durable)
+            await self._store.put(rec, durable, what)
         finally:  # a write that was begun is done though its caller was cancelled
             self.rec = self._store.by_id(rec.id) or self.rec
 
     async def rename(self, name: str, **changes: Any) -> None:
         """Give the container another name, and what changes with it; Conflict in Docker's words when it is taken."""
         with self._store._naming(name, self.rec.id):
-            await self._put(msgspec.structs.replace(self.rec, name=name, **changes), durable=False)
+            await self._put(msgspec.structs.replace(self.rec, name=name, **changes), "rename", durable=False)
 
     async def forget(self) -> None:
         """Delete the record; its name is free again."""
@@ -112,7 +113,7 @@ class Store:
     async def insert(self, rec: Record) -> None:
         """Store a new container; Conflict in Docker's words when its name is taken."""
         with self._naming(rec.name, rec.id):
-            await self.put(rec, durable=True)
+            await self.put(rec, durable=True, what="insert")
 
     @contextlib.contextmanager
     def _naming(self, name: str, ident: str) -> Iterator[None]:
@@ -141,15 +142,19 @@ class Store:
                 raise NotFound(f"No such container: {ident}")
             yield Slot(self, rec)
 
-    async def put(self, rec: Record, durable: bool) -> Record:
-        """Write one record in one transaction and show it to readers; what was begun is never cut in two."""
-        row = (rec.id, rec.name, self._encode(rec))
-        await self._database.write(WRITE, row, durable, then=lambda: self._remember(rec))
+    async def put(self, rec: Record, durable: bool, what: str = "save") -> Record:
+        """Write one record in one transaction and show it to readers; what was begun is never cut in two.
+
+        `what` is written names the failpoint; System when the disk or the database refuses.
+        """
+        row, fault = (rec.id, rec.name, self._encode(rec)), partial(self.faults.at, f"write.{what}")
+        await self._database.write(WRITE, row, durable, then=lambda: self._remember(rec), before=fault)
         return rec
 
     async def delete(self, rec: Record) -> None:
         """Delete one record."""
-        await self._database.write(ERASE, (rec.id,), durable=False, then=lambda: self._forget(rec))
+        fault = partial(self.faults.at, "write.delete")
+        await self._database.write(ERASE, (rec.id,), durable=False, then=lambda: self._forget(rec), before=fault)
 
     def _remember(self, rec: Record) -> None:
         before = self._records.get(rec.id)
