@@ -11,7 +11,7 @@ STAMP     := .venv/.made-from
 export PYTHON DATA_ROOT EXEC_ROOT FLAGS PREFIX PEER OURS
 
 .DEFAULT_GOAL := help
-.PHONY: help deps venv run stop check test parity bench wheel lock install uninstall clean
+.PHONY: help deps venv run stop check test faults parity bench wheel lock install uninstall clean
 
 help: ## Show this
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,10 @@ check: venv ## Lint, types, repository tests, unit tests: no root, under a minut
 test: deps venv check ## Run every test; the real ones need root
 	@scripts/need-root "make test"
 	@$(BIN)/pytest tests --ignore tests/repo --ignore tests/unit
+
+faults: deps venv ## Break every step in every way and print the table: all cells of the matrix (root)
+	@scripts/need-root "make faults"
+	@FAULTS=all $(BIN)/pytest tests/faults tests/unit/test_faults_fakes.py
 
 bench: venv ## Compare running engines, interleaved; alone it tells how to use it
 	@$(BIN)/python -m bench $(BENCH:%=--parts %) $(ROUNDS:%=--rounds %) $(STEPS_LOG:%=--steps-log %) $(ENGINES)

@@ -3,17 +3,15 @@
 Generated from the list of steps and of moves. After each nothing is left, and the container starts and is removed.
 """
 
-from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import pytest
 
-from tests.real.box import Box
+from tests.faults.cells import STEPS, break_at
+from tests.faults.conftest import IMAGE
 from tests.real.engine import Engine
 from tests.real.leaks import Look, assert_no_leaks, look
-from wherry.containers.steps.all import Steps
 
-IMAGE = "busybox"
 OPTIONS = (
     "-p",
     "8080:80",
@@ -25,44 +23,11 @@ OPTIONS = (
     "type=volume,src=whole,dst=/part,volume-subpath=.",
 )
 ACTIONS = ("error", "cancel", "kill")
-STEPS = [field.name for field in fields(Steps) if field.name != "engine"]
 MOVES = ["move.start", "move.started"]
 POINTS = [f"{name}.{when}" for name in (*STEPS, *MOVES) for when in ("before", "after")]
 COMMITTED = ("move.started.after", "cancel")
 """A cancellation that lands after the last thing that a start does: the container runs."""
 EXIT_POINTS = [f"{name}.{when}" for name in ("move.exit", "move.remove") for when in ("before", "after")]
-
-
-@pytest.fixture(scope="module")
-def box() -> Iterator[Box]:
-    with Box() as box:
-        yield box
-
-
-@pytest.fixture(scope="module")
-def engine(box: Box) -> Iterator[Engine]:
-    """One engine, killed and started anew with a fault of its own for each case; its containerd lives on."""
-    engine = Engine(box, "faults").start()
-    try:
-        engine.load_demo(IMAGE)
-        engine.ok("run", "--rm", IMAGE, "true")
-        engine.ok("volume", "create", "whole")
-        yield engine
-    finally:
-        engine.end()
-
-
-@pytest.fixture
-def clean(engine: Engine) -> Look:
-    """The look of an engine at rest."""
-    if not engine.running:
-        engine.start()
-    return look(engine)
-
-
-def break_at(engine: Engine, point: str, action: str) -> None:
-    engine.kill()
-    engine.start(faults=f"{point}={action}")
 
 
 @pytest.mark.parametrize("action", ACTIONS)
@@ -134,6 +99,7 @@ def test_create(engine: Engine, clean: Look, point: str) -> None:
     assert_no_leaks(engine, clean)
 
 
+@pytest.mark.slice
 @pytest.mark.parametrize("end", ["kill", "rm"])
 @pytest.mark.parametrize("point", [f"{name}.{when}" for name in STEPS for when in ("before", "after")])
 def test_stuck_start(engine: Engine, clean: Look, point: str, end: str) -> None:

@@ -29,6 +29,7 @@ class Engine:
         self.socket = self.root / "docker.sock"
         self.log = self.root / "wherryd.log"
         self.flags = list(flags)
+        self.path = os.environ["PATH"]
         self.root.mkdir(exist_ok=True)
         self._process: subprocess.Popen[bytes] | None = None
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -43,9 +44,14 @@ class Engine:
         return self._process.pid
 
     def start(
-        self, *flags: str, faults: str = "", before: tuple[str, ...] = (), pass_fds: tuple[int, ...] = ()
+        self,
+        *flags: str,
+        faults: str = "",
+        before: tuple[str, ...] = (),
+        pass_fds: tuple[int, ...] = (),
+        ready: bool = True,
     ) -> "Engine":
-        """Start the daemon, through a program `before` it if one is named, and wait for its READY=1."""
+        """Start the daemon, through a program `before` it if one is named, and wait for its READY=1 if it can."""
         command = [
             WHERRYD, "--data-root", str(self.data), "--exec-root", str(self.exec), "-p", str(self.root / "pid"),
             "-H", self.host, "--debug", *self.flags, *flags,
@@ -55,7 +61,7 @@ class Engine:
         address = self.root / "notify.sock"
         address.unlink(missing_ok=True)
         self._notify.bind(str(address))
-        environment = {"PATH": os.environ["PATH"], "WHERRY_FAULTS": faults, "NOTIFY_SOCKET": str(address)}
+        environment = {"PATH": self.path, "WHERRY_FAULTS": faults, "NOTIFY_SOCKET": str(address)}
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(
                 self.box.enter(*before, *command),
@@ -65,7 +71,8 @@ class Engine:
                 env=environment,
                 pass_fds=pass_fds,
             )
-        self.wait_for("READY=1")
+        if ready:
+            self.wait_for("READY=1")
         return self
 
     def wait_for(self, state: str) -> None:
@@ -87,6 +94,16 @@ class Engine:
         assert self._process is not None
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
+
+    def wait_stopped(self) -> None:
+        """Wait until the daemon has stopped itself at a failpoint; SIGCONT lets it go on."""
+        found = os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        assert found is not None
+        assert found.si_status == signal.SIGSTOP, self.tail()
+
+    def proceed(self) -> None:
+        """Let a stopped daemon go on."""
+        os.kill(self.pid, signal.SIGCONT)
 
     def wait_end(self, seconds: float = 60) -> int:
         """Wait until the daemon has ended by itself."""
@@ -116,8 +133,12 @@ class Engine:
 
     def zygotes(self) -> list[int]:
         """Pids of the daemon's zygote."""
+        return self.children("wherry-zygote")
+
+    def children(self, comm: str) -> list[int]:
+        """Pids of the daemon's children with a name."""
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        return [int(pid) for pid in children if Path(f"/proc/{pid}/comm").read_text() == "wherry-zygote\n"]
+        return [int(pid) for pid in children if Path(f"/proc/{pid}/comm").read_text() == f"{comm}\n"]
 
     def wait_log(self, text: str, count: int = 1, since: int = 0) -> None:
         """Wait until the daemon has logged that many lines with the text, from a byte of its log on."""

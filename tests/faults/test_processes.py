@@ -1,0 +1,66 @@
+"""kill -9 of containerd, the shim, the keeper and the zygote at every point of a start, of an exit and of a removal.
+
+The daemon stops itself at the point, the process is killed, the daemon goes on. Whatever becomes of the verb, nothing
+is left and the next container runs.
+"""
+
+import os
+import signal
+
+import pytest
+
+from tests.faults.cells import STEPS, break_at, removed, settled
+from tests.faults.conftest import IMAGE
+from tests.real.engine import Engine
+from tests.real.leaks import Look, assert_no_leaks
+
+PROCESSES = ("containerd", "shim", "keeper", "zygote")
+BEGUN = [f"{name}.{when}" for name in (*STEPS, "move.started") for when in ("before", "after")]
+ENDED = [f"{name}.release" for name in STEPS] + ["move.exit.before", "move.exit.after"]
+
+pytestmark = pytest.mark.slice
+
+
+def kill_all(engine: Engine, kind: str) -> None:
+    """Kill every process of a kind; there may be none yet, or none any more."""
+    pids = {
+        "containerd": lambda: engine.children("containerd"),
+        "shim": lambda: engine.processes("containerd-shim"),
+        "keeper": engine.keepers,
+        "zygote": engine.zygotes,
+    }[kind]()
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+@pytest.mark.parametrize("point", BEGUN)
+def test_begun(engine: Engine, clean: Look, point: str, process: str) -> None:
+    break_at(engine, f"{point}=stop")
+    ident = engine.ok("create", "-p", "8080:80", "--stop-timeout", "1", IMAGE, "sleep", "1000")
+    with engine.popen("start", ident) as starting:
+        engine.wait_stopped()
+        kill_all(engine, process)
+        engine.proceed()
+        starting.wait(timeout=90)
+    settled(engine, ident, "created", "exited", "running")
+    removed(engine, ident)
+    assert engine.ok("run", "--rm", IMAGE, "echo", "well") == "well"
+    assert_no_leaks(engine, clean)
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+@pytest.mark.parametrize("point", ENDED)
+def test_ended(engine: Engine, clean: Look, point: str, process: str) -> None:
+    break_at(engine, f"{point}=stop")
+    ident = engine.ok("create", "-p", "8080:80", IMAGE, "sh", "-c", "exit 7")
+    with engine.popen("start", "-a", ident) as starting:
+        engine.wait_stopped()
+        kill_all(engine, process)
+        engine.proceed()
+        starting.wait(timeout=90)
+    settled(engine, ident, "exited")
+    assert engine.inspect(ident)["State"]["ExitCode"] == 7
+    removed(engine, ident)
+    assert engine.ok("run", "--rm", IMAGE, "echo", "well") == "well"
+    assert_no_leaks(engine, clean)
