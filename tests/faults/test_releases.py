@@ -59,6 +59,8 @@ def test_exit(engine: Engine, clean: Look, step: str, action: str) -> None:
     if action == "kill":
         engine.wait_end()
         engine.start()
+    else:
+        engine.wait_log(f"container {ident}: settled behind")
     assert engine.ok("wait", ident) == "7"
     assert_no_leaks(engine, seen)
     removed(engine, ident)
@@ -77,6 +79,8 @@ def test_boot(engine: Engine, clean: Look, step: str, action: str) -> None:
     if action == "kill":
         engine.wait_end()
         engine.start()
+    else:
+        assert f"could not release {step}, it stays owed" in engine.tail()
     assert_no_leaks(engine, seen)
     engine.ok("start", ident)
     removed(engine, ident)

@@ -13,7 +13,7 @@ from tests.real.leaks import Look, assert_no_leaks, look
 from wherry.base.faults import WRITE_ERRORS
 
 KINDS = ["full", *(pytest.param(kind, marks=pytest.mark.slice) for kind in WRITE_ERRORS if kind != "full")]
-SMALL = "64m"
+SMALL = "1m"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -80,11 +80,11 @@ def test_write_of_a_creation_or_removal(engine: Engine, clean: Look, point: str,
 
 @pytest.fixture
 def small() -> Iterator[Engine]:
-    """An engine whose data root is a small tmpfs."""
+    """An engine whose containers' directories (network files, logs) are on a small tmpfs."""
     with Box() as box:
         engine = Engine(box, "small", "--bridge", "none")
-        box.output("mkdir", "-p", str(engine.data))
-        box.output("mount", "-t", "tmpfs", "-o", f"size={SMALL}", "none", str(engine.data))
+        box.output("mkdir", "-p", f"{engine.data}/containers")
+        box.output("mount", "-t", "tmpfs", "-o", f"size={SMALL}", "none", f"{engine.data}/containers")
         try:
             yield engine.start()
         finally:
@@ -92,13 +92,13 @@ def small() -> Iterator[Engine]:
 
 
 def test_full_disk(small: Engine) -> None:
-    """A start on a full data root fails with the kernel's words and leaves nothing; with room again it works."""
+    """A start on a full disk fails with the kernel's words and leaves nothing; with room again it works."""
     engine, box = small, small.box
     engine.load_demo(IMAGE)
     engine.ok("run", "--rm", IMAGE, "true")
     ident = engine.ok("create", IMAGE, "sleep", "1000")
     before = look(engine)
-    filler = f"{engine.data}/filler"
+    filler = f"{engine.data}/containers/filler"
     box.run("dd", "if=/dev/zero", f"of={filler}", "bs=4k")
     done = engine.docker("start", ident)
     assert done.returncode != 0

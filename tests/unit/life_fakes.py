@@ -32,7 +32,6 @@ from wherry.containers.pause import Pause
 from wherry.containers.policy import Restarts
 from wherry.containers.recover import Recover
 from wherry.containers.remove import Remove
-from wherry.containers.rename import Rename
 from wherry.containers.restart import Restart
 from wherry.containers.settle import Settle
 from wherry.containers.start import Start
@@ -167,6 +166,13 @@ class FakeHeld:
         self.idents.discard(rec.id)
 
 
+class FakeRestore:
+    """No container of the fakes comes from a checkpoint."""
+
+    async def end(self, rec: Record) -> None:
+        return None
+
+
 class FakeKeepers:
     async def adopt(self, ident: str, generation: int) -> None:
         return None
@@ -211,14 +217,14 @@ class Daemon:
         )  # fmt: skip
         self.settle = Settle(self.store, steps, self.remove, restarts, self.retries)
         self.exits = Exits(
-            self.store, shim, steps, self.waiters, news, self.remove, self.supervisor, restarts, monitors, self.settle
-        )
+            self.store, shim, steps, self.waiters, news, self.remove, self.supervisor, restarts, monitors,
+            lambda rec: None, self.settle,
+        )  # fmt: skip
         self.starter = Start(
             self.store, steps, layout, self.exits, hub, news, self.remove, restarts, monitors, under_way, Defaults(),
             self.settle,
         )  # fmt: skip
         self.restart = Restart(self.store, self.stop, self.starter, restarts, news)
-        self.rename = Rename(self.store, news)
         self.wait = Wait(self.store, self.waiters)
         self.recover = Recover(
             self.store, shim, self.settle, cast(Any, FakeKeepers()), hub, self.exits, self.stop,
@@ -228,7 +234,8 @@ class Daemon:
     def _steps(self, shim: Any) -> Steps:
         fakes: Any = {name: FakeStep(name, self.world.held) for name in STEPS if name not in ("task", "run")}
         runtimes = Runtimes(str(self.world.root))
-        return Steps(engine=spec_facts.engine(), task=Task(shim, runtimes), run=Run(shim), **fakes)
+        restore: Any = FakeRestore()
+        return Steps(engine=spec_facts.engine(), task=Task(shim, runtimes, restore), run=Run(shim, restore), **fakes)
 
     @staticmethod
     async def _no_sweep() -> None:

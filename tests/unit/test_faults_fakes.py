@@ -142,7 +142,7 @@ async def test_a_start_whose_write_fails_leaves_nothing(world: World, write: str
 async def test_a_failure_that_cannot_be_stored_is_settled_behind(world: World, kind: str) -> None:
     async with daemon(world, f"task.after=error,write.failed={kind}") as engine:
         rec = await engine.create()
-        assert str(await start(engine, rec.id)) == "failpoint task.after", "the first error stays the error"
+        assert str(await start(engine, rec.id)).startswith("failpoint task.after"), "the first error stays the error"
         assert engine.leaks() == []
         await until(lambda: engine.phase(rec.id) is Phase.CREATED)
         await lives_and_goes(engine, rec.id)
@@ -229,7 +229,7 @@ async def test_a_failed_autoremove_is_said_and_done_behind(world: World, caplog:
 async def test_a_failed_autoremove_of_a_failed_start_keeps_its_error(world: World) -> None:
     async with daemon(world, "task.after=error,write.delete=full") as engine:
         rec = await engine.create(auto_remove=True)
-        assert str(await start(engine, rec.id)) == "failpoint task.after"
+        assert str(await start(engine, rec.id)).startswith("failpoint task.after")
         await until(lambda: engine.store.all() == [])
 
 
