@@ -27,6 +27,7 @@ from wherry.containers.hub import Hub
 from wherry.containers.kill import Kill
 from wherry.containers.layout import Layout
 from wherry.containers.monitors import Monitors
+from wherry.containers.mountsweep import MountSweep
 from wherry.containers.news import News
 from wherry.containers.pause import Pause
 from wherry.containers.policy import Restarts
@@ -36,6 +37,8 @@ from wherry.containers.restart import Restart
 from wherry.containers.settle import Settle
 from wherry.containers.start import Start
 from wherry.containers.steps.all import Steps
+from wherry.containers.steps.ipc import Shared
+from wherry.containers.steps.joins import Joined
 from wherry.containers.steps.rootfs import Root
 from wherry.containers.steps.task import Run, Task
 from wherry.containers.stop import Stop
@@ -44,7 +47,9 @@ from wherry.containers.wait import Wait
 from wherry.containers.waiters import Waiters
 from wherry.host.hangup import HangupWatch
 from wherry.model.container import HostConfig, MountPoint
-from wherry.runtimes.registry import Runtimes
+from wherry.runtimes.configured import Configured
+from wherry.runtimes.registry import Host, Runtimes
+from wherry.runtimes.scripts import Scripts
 from wherry.spec.facts import NetFiles, UserIds
 from wherry.state.record import Phase, Record
 from wherry.state.store import Slot, Store
@@ -56,6 +61,8 @@ RETRY = 0.001
 KILLED = 137
 
 RESULTS: dict[str, Any] = {
+    "joins": Joined(),
+    "ipc": Shared(),
     "rootfs": Root("/rootfs", UserIds(uid=0, gid=0)),
     "volumes": cast(tuple[MountPoint, ...], ()),
     "netfiles": NetFiles(resolv_conf="/r", hostname="/n", hosts="/h"),
@@ -96,6 +103,9 @@ class FakeShim:
 
     def __init__(self) -> None:
         self.tasks: dict[str, FakeTask] = {}
+
+    async def register(self, ident: str, *_: object) -> None:
+        return None
 
     async def create(self, ident: str, *_: object) -> int:
         self.tasks[ident] = FakeTask()
@@ -222,7 +232,7 @@ class Daemon:
         )  # fmt: skip
         self.starter = Start(
             self.store, steps, layout, self.exits, hub, news, self.remove, restarts, monitors, under_way, Defaults(),
-            self.settle,
+            self._runtimes(), False, MountSweep(layout), self.settle,
         )  # fmt: skip
         self.restart = Restart(self.store, self.stop, self.starter, restarts, news)
         self.wait = Wait(self.store, self.waiters)
@@ -233,9 +243,14 @@ class Daemon:
 
     def _steps(self, shim: Any) -> Steps:
         fakes: Any = {name: FakeStep(name, self.world.held) for name in STEPS if name not in ("task", "run")}
-        runtimes = Runtimes(str(self.world.root))
         restore: Any = FakeRestore()
-        return Steps(engine=spec_facts.engine(), task=Task(shim, runtimes, restore), run=Run(shim, restore), **fakes)
+        return Steps(engine=spec_facts.engine(), task=Task(shim, restore), run=Run(shim, restore), **fakes)
+
+    def _runtimes(self) -> Runtimes:
+        """One whose program every machine has: that it is there is checked."""
+        runtimes = Runtimes(Host(), Scripts(str(self.world.root / "scripts")))
+        runtimes.configure({"mine": Configured(path="/bin/true")}, "mine")
+        return runtimes
 
     @staticmethod
     async def _no_sweep() -> None:

@@ -62,7 +62,7 @@ async def started(slot: Slot, faults: Faults, order: list[Recorder]) -> AsyncIte
 
 async def give_back(slot: Slot, rollback: Rollback, order: list[Recorder]) -> None:
     await rollback.settle()
-    await release_all(rollback.begun(order), slot.rec)
+    await release_all(rollback.begun(order), slot.rec, Faults({}))
 
 
 async def run(slot: Slot, faults: Faults, steps: list[Recorder]) -> Rollback:
