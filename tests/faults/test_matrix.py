@@ -7,21 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from tests.faults.cells import STEPS, break_at
+from tests.faults.cells import OPTIONS, STEPS, break_at
 from tests.faults.conftest import IMAGE
 from tests.real.engine import Engine
 from tests.real.leaks import Look, assert_no_leaks, look
 
-OPTIONS = (
-    "-p",
-    "8080:80",
-    "--stop-timeout",
-    "1",
-    "--ipc",
-    "shareable",
-    "--mount",
-    "type=volume,src=whole,dst=/part,volume-subpath=.",
-)
 ACTIONS = ("error", "cancel", "kill")
 MOVES = ["move.start", "move.started"]
 POINTS = [f"{name}.{when}" for name in (*STEPS, *MOVES) for when in ("before", "after")]
@@ -33,7 +23,7 @@ EXIT_POINTS = [f"{name}.{when}" for name in ("move.exit", "move.remove") for whe
 @pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize("point", POINTS)
 def test_start(engine: Engine, clean: Look, point: str, action: str) -> None:
-    break_at(engine, point, action)
+    break_at(engine, f"{point}={action}")
     ident = engine.ok("create", *OPTIONS, IMAGE, "sleep", "1000")
     created = look(engine)
     created = replace(created, directories=created.directories | {ident})  # hosts, log: the container's own
@@ -78,7 +68,7 @@ def test_start_of_a_joiner(engine: Engine, clean: Look, point: str, action: str)
 @pytest.mark.parametrize("point", EXIT_POINTS)
 def test_end(engine: Engine, clean: Look, point: str, action: str) -> None:
     """What a broken exit or removal leaves is settled by the next one, or by the next boot."""
-    break_at(engine, point, action)
+    break_at(engine, f"{point}={action}")
     ident = engine.ok("run", "-d", *OPTIONS, IMAGE, "sleep", "1000")
     engine.docker("rm", "-f", ident)
     engine.kill()
@@ -91,7 +81,7 @@ def test_end(engine: Engine, clean: Look, point: str, action: str) -> None:
 
 @pytest.mark.parametrize("point", ["create.lease", "create.snapshot", "create.insert"])
 def test_create(engine: Engine, clean: Look, point: str) -> None:
-    break_at(engine, f"{point}.after", "kill")
+    break_at(engine, f"{point}.after=kill")
     assert engine.docker("create", IMAGE, "true").returncode != 0
     engine.wait_end()
     engine.start()
@@ -104,7 +94,7 @@ def test_create(engine: Engine, clean: Look, point: str) -> None:
 @pytest.mark.parametrize("point", [f"{name}.{when}" for name in STEPS for when in ("before", "after")])
 def test_stuck_start(engine: Engine, clean: Look, point: str, end: str) -> None:
     """A start that hangs is ended by a kill or a forced removal, and leaves nothing."""
-    break_at(engine, point, "hang")
+    break_at(engine, f"{point}=hang")
     ident, seen = engine.ok("create", "--name", "stuck", IMAGE, "sleep", "1000"), engine.log.stat().st_size
     with engine.popen("start", ident) as starting:
         engine.wait_log("hangs at", since=seen)

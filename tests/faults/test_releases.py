@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.faults.cells import STEPS, break_at, removed
+from tests.faults.cells import OPTIONS, STEPS, break_at, removed
 from tests.faults.conftest import IMAGE
 from tests.real.engine import Engine
 from tests.real.leaks import Look, assert_no_leaks, look
@@ -12,7 +12,7 @@ from tests.real.leaks import Look, assert_no_leaks, look
 
 def created(engine: Engine) -> tuple[str, Look]:
     """A container that sleeps, and the look with it; its own directory is made by its first start."""
-    ident = engine.ok("create", "-p", "8080:80", "--stop-timeout", "1", IMAGE, "sleep", "1000")
+    ident = engine.ok("create", *OPTIONS, IMAGE, "sleep", "1000")
     seen = look(engine)
     return ident, replace(seen, directories=seen.directories | {ident})
 
@@ -52,7 +52,7 @@ def test_release_fails_for_ever(engine: Engine, clean: Look, step: str) -> None:
 def test_exit(engine: Engine, clean: Look, step: str, action: str) -> None:
     """The exit is settled with its own code, then or by the next boot."""
     break_at(engine, f"{step}.release={action}")
-    ident = engine.ok("create", "-p", "8080:80", IMAGE, "sh", "-c", "exit 7")
+    ident = engine.ok("create", *OPTIONS, IMAGE, "sh", "-c", "exit 7")
     seen = look(engine)
     seen = replace(seen, directories=seen.directories | {ident})
     engine.docker("start", ident)

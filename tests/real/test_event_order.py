@@ -48,6 +48,17 @@ def test_order(engine: Engine, verb: str) -> None:
     engine.ok("volume", "rm", "orders")
 
 
+def test_weak_38_labels_hide_no_attribute(engine: Engine) -> None:
+    since = engine.ok("info", "--format", "{{.SystemTime}}")
+    labels = ["exitCode=0", "signal=HUP", "image=other", "name=other", "mine=kept"]
+    engine.ok("run", "-d", "--name", "xx", *(f"--label={label}" for label in labels), IMAGE, "sleep", "1000")
+    engine.ok("kill", "xx")
+    engine.ok("wait", "xx")
+    events = {e["Action"]: e["Actor"]["Attributes"] for e in told(engine, since) if e["Type"] == "container"}
+    assert (events["kill"]["signal"], events["die"]["exitCode"]) == ("9", "137")
+    assert all((e["image"], e["name"], e["mine"]) == (IMAGE, "xx", "kept") for e in events.values())
+
+
 def test_order_of_one_that_removes_itself(engine: Engine) -> None:
     since = engine.ok("info", "--format", "{{.SystemTime}}")
     engine.ok("run", "--rm", "--label", "mine=kept", "-v", "/v", IMAGE, "true")

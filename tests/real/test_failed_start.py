@@ -88,7 +88,7 @@ def test_what_create_refuses_leaves_no_container(engine: Engine, flags: list[str
     assert engine.docker("inspect", "row").returncode == 1
 
 
-def test_a_source_that_went_is_not_a_missing_command(engine: Engine, places: dict[str, str]) -> None:
+def test_weak_12_a_source_that_went_is_not_a_missing_command(engine: Engine, places: dict[str, str]) -> None:
     gone = Path(places["directory"]) / "gone"
     gone.mkdir()
     engine.ok("create", "--name", "row", "--mount", f"type=bind,src={gone},dst=/x", IMAGE, "true")
@@ -98,7 +98,7 @@ def test_a_source_that_went_is_not_a_missing_command(engine: Engine, places: dic
     assert (state["ExitCode"], state["Status"], str(gone) in state["Error"]) == (128, "created", True)
 
 
-def test_a_stale_exit_code_is_never_shown(engine: Engine) -> None:
+def test_weak_08_a_stale_exit_code_is_never_shown(engine: Engine) -> None:
     """Weak place 8."""
     engine.ok("create", "--name", "row", "-p", "8098:80", IMAGE, "sh", "-c", "exit 7")
     engine.docker("start", "-a", "row")

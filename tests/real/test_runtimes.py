@@ -98,7 +98,7 @@ def test_a_whole_life(engine: Engine, name: str) -> None:
     assert (done.returncode, done.stdout) == (5, b"hi\n")
 
 
-def test_arguments_reach_the_program_as_they_are(engine: Engine) -> None:
+def test_weak_33_arguments_reach_the_program_as_they_are(engine: Engine) -> None:
     """Weak place 33, with every call that a shim makes."""
     said = engine.root / "said"
     said.unlink(missing_ok=True)
@@ -111,7 +111,7 @@ def test_arguments_reach_the_program_as_they_are(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("name", ["gone", "gone with arguments"])
-def test_a_missing_program_is_told_at_once(engine: Engine, name: str) -> None:
+def test_weak_34_a_missing_program_is_told_at_once(engine: Engine, name: str) -> None:
     """Weak place 34: in its own words, before anything is taken, and not as the user's command (127)."""
     done = engine.docker("run", "--name", "never", "--runtime", name, IMAGE, "true")
     assert done.returncode == 125

@@ -53,7 +53,7 @@ def test_what_the_runtime_refused(text: str, code: int, suffix: str) -> None:
         "directory",
     ],
 )
-def test_another_stage_says_nothing_of_the_command(text: str) -> None:
+def test_weak_12_another_stage_says_nothing_of_the_command(text: str) -> None:
     """Weak place 12: the words are kept for the CLI, the code is that of the stage."""
     error = at_runtime(text)
     assert type(error) is System

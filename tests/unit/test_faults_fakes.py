@@ -213,7 +213,9 @@ async def _rewind(world: World, ident: str) -> None:
     await engine.crash()
 
 
-async def test_a_failed_autoremove_is_said_and_done_behind(world: World, caplog: pytest.LogCaptureFixture) -> None:
+async def test_weak_30_a_failed_removal_is_done_behind_and_forgotten(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     async with daemon(world, "write.delete=full") as engine:
         rec = await engine.create(auto_remove=True)
         gone = engine.wait(rec.id, "removed")
@@ -233,7 +235,7 @@ async def test_a_failed_autoremove_of_a_failed_start_keeps_its_error(world: Worl
         await until(lambda: engine.store.all() == [])
 
 
-async def test_boot_removes_what_was_to_go_and_the_dead(world: World) -> None:
+async def test_weak_29_boot_removes_what_was_to_go_and_the_dead(world: World) -> None:
     async with daemon(world) as engine:
         ended, dead = await engine.create("ended", auto_remove=True), await engine.create("dead")
         kept = await engine.create("kept", auto_remove=True)

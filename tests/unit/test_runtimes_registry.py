@@ -123,7 +123,7 @@ def test_arguments_arrive_as_they_were_written(runtimes: Runtimes, tmp_path: Pat
     assert int(parent) == os.getpid(), "the script has become the program"
 
 
-def test_scripts_stay_while_they_are_used(runtimes: Runtimes, tmp_path: Path) -> None:
+def test_weak_33_scripts_stay_while_they_are_used(runtimes: Runtimes, tmp_path: Path) -> None:
     def scripts() -> set[str]:
         return {str(path) for path in (tmp_path / "scripts").iterdir()}
 

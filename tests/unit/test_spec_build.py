@@ -114,6 +114,13 @@ def test_empty_paths_mean_none() -> None:
     assert "readonlyPaths" not in spec["linux"]
 
 
+def test_weak_37_masked_paths_are_those_of_the_engine_that_starts() -> None:
+    older, newer = facts(), facts(engine=engine(thermal_paths=("/sys/devices/system/cpu/cpu0/thermal_throttle",)))
+    shown = [build_spec(container(), each)["linux"]["maskedPaths"] for each in (older, newer)]
+    assert set(shown[1]) - set(shown[0]) == {"/sys/devices/system/cpu/cpu0/thermal_throttle"}
+    assert build_spec(container(masked_paths=["/mine"]), newer)["linux"]["maskedPaths"] == ["/mine"]
+
+
 def test_thermal_paths_are_masked() -> None:
     path = "/sys/devices/system/cpu/cpu0/thermal_throttle"
     assert path in build_spec(container(), facts(engine=engine(thermal_paths=(path,))))["linux"]["maskedPaths"]
