@@ -85,9 +85,20 @@ class Box:
                 continue
         return found
 
+    def _family(self) -> list[int]:
+        """The processes in the box and all their descendants: a container has a mount namespace of its own."""
+        found = list(self.processes())
+        for pid in found:
+            try:
+                tasks = os.listdir(f"/proc/{pid}/task")
+                found += [int(c) for t in tasks for c in Path(f"/proc/{pid}/task/{t}/children").read_text().split()]
+            except OSError:
+                continue
+        return found
+
     def close(self) -> None:
-        """End everything inside; what a test left is a failure of the test that left it, not of the next one."""
-        for pid in self.processes():
+        """End everything inside, containers too; what a test left is a failure of the test that left it."""
+        for pid in self._family():
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:

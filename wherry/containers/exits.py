@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from wherry.base.errors import DeadlineExceeded, EngineError, NotFound, Unavailable
+from wherry.base.errors import DeadlineExceeded, EngineError, NotFound
 from wherry.base.offload import offload
 from wherry.base.tasks import Supervisor, finish
 from wherry.base.units import SECOND
@@ -144,7 +144,7 @@ class Exits:
                 return Exit(UNKNOWN_STATUS, 0)
             except DeadlineExceeded:
                 continue
-            except Unavailable as error:
-                log.warning("container %s: containerd is away, asking again: %s", ident, error)
+            except EngineError as error:  # containerd is away, or its shim has just died: soon it knows better
+                log.warning("container %s: its end cannot be waited for, asking again: %s", ident, error)
                 await asyncio.sleep(pause)
                 pause = min(RETRY_MOST, pause * 2)

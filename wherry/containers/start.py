@@ -4,6 +4,7 @@ Source: start.md 2 and 3. The first write is on disk before the first effect; le
 the failure, releases what was begun, latest first, and raises it.
 """
 
+import asyncio
 import logging
 import time
 from functools import partial
@@ -183,10 +184,10 @@ class Start:
         try:
             await slot.move(Verb.FAILED, **facts, owed=tuple(due.name for due in begun))
             store = slot.save
-        except EngineError as failure:
-            log.error("%s: failed saving state on start failure: %s", rec.id, failure)
-            store = partial(slot.move, Verb.FAILED, **facts)
-        owed = await release_all(begun, rec, self._store.faults)
+        except (EngineError, asyncio.CancelledError) as failure:  # whatever it is, what was begun is given back
+            log.error("%s: failed saving state on start failure: %r", rec.id, failure)
+            store = partial(slot.move, Verb.FAILED, **facts) if slot.rec.phase is rec.phase else slot.save
+        owed = await finish(release_all(begun, rec, self._store.faults))
         if not owed:
             await self._mount_sweep(rec)
         try:

@@ -100,16 +100,19 @@ class Sweep:
                     os.rmdir(path)
 
     def _mountpoints(self) -> None:
+        """Unmount what nobody uses; a file system that the user put on one of the directories themselves stays."""
+        containers, roots = self._layout.containers, self._layout.mountpoints
         with translate("unmount shared memory and secrets"):
-            for info in mounts.mounts_below(self._layout.containers):
-                if not self._runs(info.target.removeprefix(f"{self._layout.containers}/").partition("/")[0]):
+            for info in mounts.mounts_below(containers):
+                ident = info.target.removeprefix(containers).removeprefix("/").partition("/")[0]
+                if ident and not self._runs(ident):
                     mounts.unmount(info.target)
         kept = {self._layout.rootfs(rec) for rec in self._store.all() if self._runs(rec.id)}
         with translate("unmount a root filesystem"):
-            for info in mounts.mounts_below(self._layout.mountpoints):
-                if info.target not in kept:
+            for info in mounts.mounts_below(roots):
+                if info.target not in kept and info.target != roots:
                     mounts.unmount(info.target)
-            for group in _entries(self._layout.mountpoints):
+            for group in _entries(roots):
                 for path in _entries(group):
                     if path not in kept:
                         os.rmdir(path)
