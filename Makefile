@@ -11,7 +11,7 @@ STAMP     := .venv/.made-from
 export PYTHON DATA_ROOT EXEC_ROOT FLAGS PREFIX PEER OURS
 
 .DEFAULT_GOAL := help
-.PHONY: help deps venv run stop check test faults parity bench wheel lock install uninstall clean
+.PHONY: help deps venv run stop check test faults parity soak bench wheel lock install uninstall clean
 
 help: ## Show this
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,10 @@ faults: deps venv ## Break every step in every way and print the table: all cell
 
 bench: venv ## Compare running engines, interleaved; alone it tells how to use it
 	@$(BIN)/python -m bench $(BENCH:%=--parts %) $(ROUNDS:%=--rounds %) $(STEPS_LOG:%=--steps-log %) $(ENGINES)
+
+soak: deps venv ## Loop the tests of load and crashes for MINUTES (10), with 200 containers a round (root)
+	@scripts/need-root "make soak"
+	@scripts/soak $(or $(MINUTES),10)
 
 parity: deps venv ## Compare with the dockerd 28 at PEER=unix://…: OURS=unix://… or an engine in a box (root)
 	@scripts/need-root "make parity"
