@@ -17,6 +17,8 @@ from wherry.main.demo import demo_archive
 
 WHERRYD = str(Path(sys.executable).with_name("wherryd"))
 BOOT_SECONDS = 60
+LOG_SECONDS = 120
+"""How long a line of the log may take."""
 
 
 class Engine:
@@ -142,14 +144,15 @@ class Engine:
 
     def wait_log(self, text: str, count: int = 1, since: int = 0) -> None:
         """Wait until the daemon has logged that many lines with the text, from a byte of its log on."""
-        command = ["tail", f"-c+{since + 1}", "-f", str(self.log)]
+        command = ["timeout", str(LOG_SECONDS), "tail", f"-c+{since + 1}", "-f", str(self.log)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as tail:
             assert tail.stdout is not None
             for line in tail.stdout:
                 count -= text in line
                 if count <= 0:
                     break
-            tail.kill()
+            tail.terminate()
+        assert count <= 0, f"no line with {text!r} in time\n{self.tail()}"
 
     def processes(self, text: str = "") -> list[int]:
         """Processes whose command line names this engine's directory, and the text."""

@@ -249,6 +249,18 @@ async def test_weak_29_boot_removes_what_was_to_go_and_the_dead(world: World) ->
         assert engine.phase(kept.id) is Phase.CREATED
 
 
+async def test_a_forced_removal_ends_a_start_that_was_quicker(world: World) -> None:
+    async with daemon(world) as engine:
+        rec = await engine.create()
+        async with engine.store.exclusive(rec.id):
+            starting = asyncio.ensure_future(engine.starter(rec.id))
+            await asyncio.sleep(0)
+            removing = asyncio.ensure_future(engine.remove(rec.id, force=True, volumes=True, link=False))
+            await asyncio.sleep(0)
+        await asyncio.gather(starting, removing)
+        assert (engine.store.all(), engine.leaks()) == ([], [])
+
+
 async def test_a_restart_that_owes_is_tried_again(world: World) -> None:
     policy = RestartPolicy(name="always")
     async with daemon(world, "netns.release=error") as engine:

@@ -19,11 +19,14 @@ from wherry.containers.waiters import Moment, Outcome, Waiters
 from wherry.host import files
 from wherry.host.errors import translate
 from wherry.state.machine import Verb, check
-from wherry.state.record import Phase
+from wherry.state.record import Phase, Record
 from wherry.state.store import Slot, Store
 from wherry.volumes.registry import VolumeRegistry
 
 log = logging.getLogger("wherry.remove")
+
+ATTEMPTS = 5
+"""How often a forced removal ends what others start meanwhile."""
 
 
 class Remove:
@@ -66,12 +69,24 @@ class Remove:
         if link:
             await self._unlink(ref)
             return
-        rec = self._store.get(ref)
+        ident = self._store.get(ref).id
         if force:
-            await self._end_by_force(ref, rec.id)
-        async with self._store.exclusive(rec.id) as slot:
+            await self._remove_by_force(ref, ident, volumes)
+            return
+        async with self._store.exclusive(ident) as slot:
             check(slot.rec, Verb.REMOVE, ref)
             await self.under(slot, volumes)
+
+    async def _remove_by_force(self, ref: str, ident: str, volumes: bool) -> None:
+        """End what runs, then remove; a start that came in between is ended too."""
+        for _ in range(ATTEMPTS):
+            await self._end_by_force(ref, ident)
+            async with self._store.exclusive(ident) as slot:
+                if not _runs(slot.rec):
+                    check(slot.rec, Verb.REMOVE, ref)
+                    await self.under(slot, volumes)
+                    return
+        raise Conflict(f'cannot remove container "{ref}": somebody starts it as often as it is killed')
 
     async def _unlink(self, ref: str) -> None:
         """Forget the link `<source>/<alias>`; a container that runs keeps what it has of it."""
@@ -124,7 +139,7 @@ class Remove:
 
     async def _end_by_force(self, ref: str, ident: str) -> None:
         rec = self._store.by_id(ident)
-        if rec is None or not (rec.alive or rec.phase in (Phase.STARTING, Phase.RESTARTING)):
+        if rec is None or not _runs(rec):
             return
         try:
             await self._kill.hard(rec)
@@ -147,3 +162,8 @@ class Remove:
     def _remove_directory(path: str) -> None:
         with translate("remove the container's directory"):
             files.remove_tree(path)
+
+
+def _runs(rec: Record) -> bool:
+    """Whether it runs, or is about to."""
+    return rec.alive or rec.phase in (Phase.STARTING, Phase.RESTARTING)
