@@ -116,7 +116,7 @@ def run(scenario: Callable[[World], Awaitable[None]]) -> None:
 async def play(scenario: Callable[[World], Awaitable[None]]) -> None:
     world = World(await Zygote.start(None))
     try:
-        _, fds = await world.zygote.order("netns.make", {"path": world.key}, deadline=SECONDS)
+        _, fds = await world.zygote.order("netns.make", {"path": world.key, "source": ""}, deadline=SECONDS)
         os.close(fds[0])
         await scenario(world)
         await world.names.close(world.key)
