@@ -50,6 +50,7 @@ from wherry.model.container import HostConfig, MountPoint
 from wherry.runtimes.configured import Configured
 from wherry.runtimes.registry import Host, Runtimes
 from wherry.runtimes.scripts import Scripts
+from wherry.runtimes.tier import TierOf
 from wherry.spec.facts import NetFiles, UserIds
 from wherry.state.record import Phase, Record
 from wherry.state.store import Slot, Store
@@ -212,13 +213,16 @@ class Daemon:
         self.store = Store(str(world.root / "w.db"), Faults.parse(faults))
         self.hangups = HangupWatch()
         hub, news, layout = Hub(self.hangups), News(self.bus), Layout(str(world.root), str(world.root))
-        shim = cast(Any, world.shim)
-        steps = self._steps(shim)
+
+        def tier(_: str) -> Any:
+            return world.shim
+
+        steps = self._steps(tier)
         self.restarts = restarts = Restarts(self.store, self.supervisor, lambda ident: self.starter.again(ident))
         self.monitors = monitors = Monitors(self.store, cast(Any, None), news, self.supervisor)
-        self.pause = Pause(self.store, shim, news, monitors)
+        self.pause = Pause(self.store, tier, news, monitors)
         under_way, self.retries = UnderWay(), Retries(self.supervisor, RETRY)
-        self.kill = Kill(self.store, shim, self.waiters, news, restarts, self.pause, under_way)
+        self.kill = Kill(self.store, tier, self.waiters, news, restarts, self.pause, under_way)
         self.stop = Stop(self.store, self.kill, self.waiters, news)
         held: Any = (world.snapshots, world.leases, world.volumes)
         self.remove = Remove(
@@ -227,7 +231,7 @@ class Daemon:
         )  # fmt: skip
         self.settle = Settle(self.store, steps, self.remove, restarts, self.retries)
         self.exits = Exits(
-            self.store, shim, steps, self.waiters, news, self.remove, self.supervisor, restarts, monitors,
+            self.store, tier, steps, self.waiters, news, self.remove, self.supervisor, restarts, monitors,
             lambda rec: None, self.settle,
         )  # fmt: skip
         self.starter = Start(
@@ -237,14 +241,14 @@ class Daemon:
         self.restart = Restart(self.store, self.stop, self.starter, restarts, news)
         self.wait = Wait(self.store, self.waiters)
         self.recover = Recover(
-            self.store, shim, self.settle, cast(Any, FakeKeepers()), hub, self.exits, self.stop,
+            self.store, tier, self.settle, cast(Any, FakeKeepers()), hub, self.exits, self.stop,
             cast(Any, self._no_sweep), restarts, monitors, self.retries,
         )  # fmt: skip
 
-    def _steps(self, shim: Any) -> Steps:
+    def _steps(self, tier: TierOf) -> Steps:
         fakes: Any = {name: FakeStep(name, self.world.held) for name in STEPS if name not in ("task", "run")}
         restore: Any = FakeRestore()
-        return Steps(engine=spec_facts.engine(), task=Task(shim, restore), run=Run(shim, restore), **fakes)
+        return Steps(engine=spec_facts.engine(), task=Task(tier, restore), run=Run(tier, restore), **fakes)
 
     def _runtimes(self) -> Runtimes:
         """One whose program every machine has: that it is there is checked."""

@@ -15,9 +15,9 @@ path, word = sys.argv[1], os.environ["WORD"]
 if os.path.exists(path):
     os.unlink(path)
 server = socket.socket(socket.AF_UNIX)
+print("up", word, os.getcwd(), flush=True)
 server.bind(path)
 server.listen()
-print("up", word, os.getcwd(), flush=True)
 while True:
     server.accept()[0].close()
 """

@@ -53,7 +53,7 @@ async def test_weak_11_a_pid_that_is_no_more_the_donors(
     await store.insert(donor)
     await store.insert(joiner)
     tier: Any = Tier()
-    step = Joins(store, tier, Layout(str(tmp_path), str(tmp_path)))
+    step = Joins(store, lambda _: tier, Layout(str(tmp_path), str(tmp_path)))
     async with store.exclusive(joiner.id) as slot:
         with pytest.raises(Conflict, match="has just ended"):
             await step.acquire(slot)

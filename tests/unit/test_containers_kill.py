@@ -19,7 +19,7 @@ from wherry.containers.pause import Pause
 from wherry.containers.policy import Restarts
 from wherry.containers.underway import UnderWay
 from wherry.containers.waiters import Waiters
-from wherry.runtimes.shim import Shim
+from wherry.runtimes.tier import Tier
 from wherry.state.record import Phase
 from wherry.state.store import Store
 
@@ -50,7 +50,10 @@ async def test_a_kill_is_sent_though_the_thaw_fails(tmp_path: Path) -> None:
     await store.open()
     rec = record(phase=Phase.PAUSED)
     await store.insert(rec)
-    tier = cast(Shim, shim)
+
+    def tier(_: str) -> Tier:
+        return cast(Tier, shim)
+
     restarts = Restarts(store, supervisor, cast(Any, None))
     monitors = Monitors(store, cast(Any, None), news, supervisor)
     kill = Kill(store, tier, Waiters(), news, restarts, Pause(store, tier, news, monitors), UnderWay())

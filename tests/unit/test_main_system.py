@@ -100,7 +100,8 @@ async def test_info() -> None:
         "Mirrors": None,
     }
     runtime = {"path": "runc", "status": {FEATURES: '{"ociVersionMin":"1.0.0"}'}}
-    assert info["Runtimes"] == {"runc": runtime, "io.containerd.runc.v2": runtime}
+    assert info["Runtimes"].keys() == {"runc", "io.containerd.runc.v2", "crun-direct", "runc-direct"}
+    assert info["Runtimes"]["runc"] == info["Runtimes"]["io.containerd.runc.v2"] == runtime
     assert info.keys().isdisjoint({"ProductLicense", "DiscoveredDevices", "KernelMemory", "KernelMemoryTCP"})
     assert info["ContainerdCommit"] == {"ID": "2806fc1057397dbaeefbea0e4e17bddfbd388f38"}
     assert (info["RuncCommit"], info["InitCommit"]) == ({"ID": "abc"}, {"ID": "N/A"})
@@ -136,6 +137,8 @@ async def test_info_asks_each_program_once_and_follows_a_reload(tmp_path: Path) 
     assert info["Runtimes"] == {
         "runc": stock,
         "io.containerd.runc.v2": stock,
+        "crun-direct": _direct("crun"),
+        "runc-direct": _direct("runc"),
         "old": {"path": "/opt/old"},
         "spoken": {"path": "crun", "runtimeArgs": ["--debug"], "status": {FEATURES: f'"{script}"'}},
         "kata": {},
@@ -143,7 +146,7 @@ async def test_info_asks_each_program_once_and_follows_a_reload(tmp_path: Path) 
     assert (info["DefaultRuntime"], info["RuncCommit"], sorted(asked)) == (
         "kata",
         {"ID": "N/A"},
-        sorted(["runc", "/opt/old", script]),
+        sorted(["runc", "crun", "/opt/old", script]),
     )
     runtimes.configure({"old": Configured(path="/opt/new")}, "old")
     info = await system.info()
@@ -235,3 +238,12 @@ def test_programs() -> None:
     assert parse_init("tini version 0.19.0 - git.de40ad0\n") == Program("docker-init", "0.19.0", "de40ad0")
     assert parse_init("tini version 0.19.0\n") == Program("docker-init", "0.19.0")
     assert parse_init("") == Program("docker-init")
+
+
+def _direct(program: str) -> dict[str, object]:
+    options = {"binary": program, "root": f"/run/wherry/direct/{program}-direct"}
+    return {
+        "runtimeType": "io.wherry.direct.v1",
+        "options": options,
+        "status": {FEATURES: f'"{program}"'},
+    }

@@ -4,7 +4,7 @@ import pytest
 
 from wherry.base.errors import InvalidParameter
 from wherry.containerd.gen.messages import message
-from wherry.runtimes.configured import Configured, parse_flag, read_configured
+from wherry.runtimes.configured import DIRECT_TYPE, Configured, parse_flag, read_configured
 
 RUNC, KATA = "io.containerd.runc.v2", "io.containerd.kata.v2"
 
@@ -14,17 +14,19 @@ def test_every_form() -> None:
         "a": {"path": "/usr/bin/crun"},
         "b": {"Path": "runc", "runtimeargs": ["--log", "/with space", "$(x)"], "unknown": 1},
         "c": {"runtimeType": KATA},
+        "e": {"runtimeType": DIRECT_TYPE, "options": {"binary": "crun", "root": "/var/e"}},
         "d/with any sign": {"runtimeType": "/opt/my shim", "options": {"ConfigPath": "/etc/x"}, "path": None},
     }
     assert read_configured(entries, "b") == {
         "a": Configured(path="/usr/bin/crun"),
         "b": Configured(path="runc", args=("--log", "/with space", "$(x)")),
         "c": Configured(shim=KATA),
+        "e": Configured(shim=DIRECT_TYPE, options={"binary": "crun", "root": "/var/e"}),
         "d/with any sign": Configured(shim="/opt/my shim", options={"ConfigPath": "/etc/x"}),
     }
 
 
-@pytest.mark.parametrize("default", ["runc", RUNC, "x", "io.containerd.foo.v1"])
+@pytest.mark.parametrize("default", ["runc", RUNC, "crun-direct", "runc-direct", "x", "io.containerd.foo.v1"])
 def test_the_default_may_be(default: str) -> None:
     read_configured({"x": {"path": "x"}}, default)
 
@@ -36,6 +38,26 @@ def test_the_default_may_be(default: str) -> None:
         ({"crun-direct": {"path": "x"}}, "runc", "runtime name 'crun-direct' is reserved"),
         ({"io.wherry.fast": {"path": "x"}}, "runc", "runtime name 'io.wherry.fast' is reserved"),
         ({"x": {"runtimeType": "io.wherry.fast"}}, "runc", "runtime x: runtimeType 'io.wherry.fast' is reserved"),
+        (
+            {"x": {"runtimeType": DIRECT_TYPE}},
+            "runc",
+            "runtime x: a direct runtime needs the option 'binary', such as crun",
+        ),
+        (
+            {"x": {"runtimeType": DIRECT_TYPE, "options": {"binary": "crun", "root": "here"}}},
+            "runc",
+            "runtime x: root must be an absolute path",
+        ),
+        (
+            {"x": {"runtimeType": DIRECT_TYPE, "options": {"binary": "crun", "Root": "/x"}}},
+            "runc",
+            "runtime x: a direct runtime has no option 'Root', only binary and root",
+        ),
+        (
+            {"x": {"runtimeType": DIRECT_TYPE, "options": {"binary": 1}}},
+            "runc",
+            'invalid JSON: "runtimes.x.options.binary" must be a string',
+        ),
         ({}, "nope", "specified default runtime 'nope' does not exist"),
         ({}, "/bin/sh", "specified default runtime '/bin/sh' does not exist"),
         ({}, "io.wherry.fast", "specified default runtime 'io.wherry.fast' does not exist"),

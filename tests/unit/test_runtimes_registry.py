@@ -7,7 +7,7 @@ import pytest
 from wherry.base.errors import InvalidParameter
 from wherry.containerd.gen.messages import message
 from wherry.containerd.gen.pool import Message
-from wherry.runtimes.configured import SHIM, Configured
+from wherry.runtimes.configured import DIRECT, DIRECT_TYPE, SHIM, Configured
 from wherry.runtimes.registry import LEGACY, Host, Runtime, Runtimes
 from wherry.runtimes.scripts import Scripts
 
@@ -39,7 +39,7 @@ def test_another_shim_gets_no_options(runtimes: Runtimes) -> None:
     assert (runtime.shim, runtime.options, runtime.task_options, runtime.program) == (KATA, None, None, "")
 
 
-@pytest.mark.parametrize("name", ["foo", "/bin/sh", "a/b.c", ".hidden", "io.wherry.crun-direct", "crun-direct"])
+@pytest.mark.parametrize("name", ["foo", "/bin/sh", "a/b.c", ".hidden", "io.wherry.crun-direct", "io.wherry.direct.v1"])
 def test_names_refused_in_dockers_words(runtimes: Runtimes, name: str) -> None:
     with pytest.raises(InvalidParameter) as caught:
         runtimes.choose(name)
@@ -58,13 +58,13 @@ def test_configured_ones(runtimes: Runtimes) -> None:
     assert options(runtimes.choose(SHIM)).binary_name == "/opt/other", "the stock shim's name may be given anew"
     typed = runtimes.choose("typed")
     assert (typed.shim, options(typed).config_path, typed.task_options) == (KATA, "/etc/kata", None)
-    assert list(runtimes.known) == ["runc", SHIM, "path", "typed"]
+    assert list(runtimes.known) == ["runc", SHIM, *DIRECT, "path", "typed"]
 
 
 def test_a_reload_replaces_all_at_once(runtimes: Runtimes) -> None:
     runtimes.configure({"a": Configured(path="/opt/a")}, "a")
     runtimes.configure({"b": Configured(path="/opt/b")}, "runc")
-    assert (runtimes.default, list(runtimes.known)) == ("runc", ["runc", SHIM, "b"])
+    assert (runtimes.default, list(runtimes.known)) == ("runc", ["runc", SHIM, *DIRECT, "b"])
     with pytest.raises(InvalidParameter, match="^unknown or invalid runtime name: a$"):
         runtimes.choose("a")
 
@@ -138,3 +138,19 @@ def test_weak_33_scripts_stay_while_they_are_used(runtimes: Runtimes, tmp_path: 
     assert scripts() == {old["b"], new}
     runtimes.sweep([])
     assert scripts() == {new}
+
+
+def test_direct_ones(tmp_path: Path) -> None:
+    runtimes = Runtimes(Host(exec_root="/x", systemd_cgroup=True), Scripts(f"{tmp_path}/scripts"))
+    entries = {"mine": Configured(shim=DIRECT_TYPE, options={"binary": "/opt/crun", "root": "/var/mine"})}
+    runtimes.configure(entries, "mine")
+    stock, mine = runtimes.choose("crun-direct"), runtimes.choose("")
+    assert (stock.program, stock.direct_root, stock.flags) == ("crun", "/x/direct/crun-direct", ("--systemd-cgroup",))
+    assert (mine.name, mine.program, mine.direct_root) == ("mine", "/opt/crun", "/var/mine")
+    assert [runtimes.is_direct(name) for name in ("", "runc-direct", "runc", SHIM, "unknown")] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]

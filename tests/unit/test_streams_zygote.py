@@ -69,13 +69,16 @@ async def test_only_the_standard_library_and_a_few_modules_of_ours_are_loaded() 
         "wherry.streams",
         *(
             f"wherry.streams.{name}"
-            for name in ("client", "control", "detach", "drivers", "entries", "frames", "keeper", "lines")
+            for name in ("children", "client", "control", "detach", "drivers", "entries", "frames", "keeper", "lines")
         ),
-        *(f"wherry.streams.{name}" for name in ("logdrivers", "logtarget", "pipes", "process", "reactor", "rotation")),
+        *(
+            f"wherry.streams.{name}"
+            for name in ("logdrivers", "logtarget", "parent", "pipes", "process", "reactor", "rotation")
+        ),
         "wherry.streams.logdrivers.json_file",
         "wherry.streams.logdrivers.none",
     }
-    assert not {"asyncio", "ssl", "threading", "typing_extensions", "subprocess"} & set(answer["modules"])
+    assert not {"asyncio", "ssl", "typing_extensions"} & set(answer["modules"])
     assert set(answer["environ"]) <= {"LC_CTYPE"}
     await zygote.close()
 

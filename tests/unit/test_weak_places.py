@@ -94,7 +94,7 @@ async def test_weak_25_an_update_that_fails_changes_neither_record_nor_policy(tm
     before = HostConfig(restart_policy=RestartPolicy(name="no"))
     rec = record(phase=Phase.RUNNING, host_config=before)
     await store.insert(rec)
-    update = Update(store, stubborn(), News(bus), Kernel(), engine())
+    update = Update(store, lambda _: stubborn(), News(bus), Kernel(), engine())
     with pytest.raises(System, match="Cannot update container"):
         await update(rec.id, HostConfig(cpu_shares=512, restart_policy=RestartPolicy(name="always")))
     assert store.get(rec.id).host_config == before

@@ -7,12 +7,10 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
 from collections.abc import Mapping
 
 import msgspec
-
-DEFAULTED = (signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
-"""Signals that this process may ignore or handle and that a program expects at their defaults."""
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -57,22 +55,26 @@ class Process:
 
     @classmethod
     def spawn(cls, path: str, argv: list[str], environment: Mapping[str, str], log: str) -> "Process":
-        """Start a program in a session of its own, stdin empty, stdout and stderr appended to a file; OSError."""
-        pid = os.posix_spawn(
-            path,
-            argv,
-            environment,
-            file_actions=[
-                (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
-                (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
-                (os.POSIX_SPAWN_DUP2, 1, 2),
-            ],
-            setsid=True,
-            setsigmask=(),
-            setsigdef=DEFAULTED,
-        )
+        """Start a program in a session of its own, stdin empty, stdout and stderr appended to a file; OSError.
+
+        Not by posix_spawn(3): glibc leaves its internal signals ignored there, and every container would inherit that.
+        """
+        output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            started = subprocess.Popen(
+                argv,
+                executable=path,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        finally:
+            os.close(output)
+        started.returncode = 0  # `reap` waits for it
         # Until it is reaped, below, nothing else can have this pid.
-        return cls(identify(pid), os.pidfd_open(pid))
+        return cls(identify(started.pid), os.pidfd_open(started.pid))
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal; a process that is gone is fine."""

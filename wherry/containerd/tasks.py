@@ -50,6 +50,8 @@ class Exit:
 
     status: int
     at_ns: int
+    note: str = ""
+    """What ended it, where the status does not tell."""
 
 
 @dataclass(frozen=True, slots=True)

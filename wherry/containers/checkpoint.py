@@ -25,7 +25,7 @@ from wherry.host import files, treetar
 from wherry.host.errors import translate
 from wherry.model.checkpoint import CreateOptions
 from wherry.model.image import Descriptor
-from wherry.runtimes.shim import Shim
+from wherry.runtimes.tier import TierOf
 from wherry.state.record import Record
 from wherry.state.store import Store
 
@@ -44,7 +44,7 @@ class Checkpoints:
         self,
         store: Store,
         supervisor: Supervisor,
-        shim: Shim,
+        tier: TierOf,
         content: Content,
         leases: Leases,
         layout: Layout,
@@ -57,7 +57,7 @@ class Checkpoints:
         self._unpacked = unpacked
         self._store = store
         self._supervisor = supervisor
-        self._shim = shim
+        self._tier = tier
         self._content = content
         self._leases = leases
         self._layout = layout
@@ -125,7 +125,7 @@ class Checkpoints:
         user = f"{rec.id}-checkpoint"
         await self._unpacked.enter(user)
         try:
-            return pick(await self._shim.checkpoint(rec.id, exit, work, lease))
+            return pick(await self._tier(rec.id).checkpoint(rec.id, exit, work, lease))
         except EngineError as error:
             raise System(f"{error}{await offload(complaints, work)}") from error
         finally:

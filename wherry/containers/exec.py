@@ -21,7 +21,7 @@ from wherry.containers.news import News
 from wherry.containers.steps.rootfs import find_user
 from wherry.host.sockets import write_all
 from wherry.model.container import ExecRequest, ExecStart
-from wherry.runtimes.shim import Shim
+from wherry.runtimes.tier import TierOf
 from wherry.spec.process import build_exec_process
 from wherry.state.machine import RESTARTING
 from wherry.state.record import Phase, Record
@@ -48,10 +48,10 @@ Client = tuple[int, bytes, bytes]
 class Processes:
     """Starts exec processes and sees to their end."""
 
-    def __init__(self, shim: Shim, hub: Hub, news: News, supervisor: Supervisor, capabilities: Sequence[str]) -> None:
+    def __init__(self, tier: TierOf, hub: Hub, news: News, supervisor: Supervisor, capabilities: Sequence[str]) -> None:
         """Take the tier, the keepers, who is told, the owner of the watches, and what a privileged exec gets."""
         self._capabilities = capabilities
-        self._shim = shim
+        self._tier = tier
         self._hub = hub
         self._news = news
         self._supervisor = supervisor
@@ -87,16 +87,16 @@ class Processes:
 
     async def resize(self, i: Instance, height: int, width: int) -> None:
         """Resize the terminal of a started instance."""
-        await self._shim.resize(i.rec.id, i.id, width, height)
+        await self._tier(i.rec.id).resize(i.rec.id, i.id, width, height)
 
     async def kill(self, i: Instance, number: int) -> None:
         """Signal a started instance; NotFound when its process is gone."""
-        await self._shim.kill(i.rec.id, number, i.id)
+        await self._tier(i.rec.id).kill(i.rec.id, number, i.id)
 
     async def close_stdin(self, i: Instance) -> None:
         """Let the process see the end of its stdin, once it is up."""
         await i.up.wait()
-        await self._shim.close_stdin(i.rec.id, i.id)
+        await self._tier(i.rec.id).close_stdin(i.rec.id, i.id)
 
     @staticmethod
     def _wish(i: Instance, terminal: bool, early: bytes) -> AttachOptions:
@@ -111,13 +111,13 @@ class Processes:
         )
 
     async def _launch(self, i: Instance, stdio: Stdio, size: list[int] | None) -> None:
-        template = await self._shim.process(i.rec.id)
+        template = await self._tier(i.rec.id).process(i.rec.id)
         request = i.request if not size else msgspec.structs.replace(i.request, console_size=size)
         process = msgspec.json.encode(build_exec_process(template, request, i.user, self._capabilities))
         pipes = (stdio.stdin, stdio.stdout, stdio.stderr)
         try:
-            await self._shim.exec(i.rec.id, i.id, process, pipes, i.request.tty)
-            i.pid = await self._shim.start(i.rec.id, i.id)
+            await self._tier(i.rec.id).exec(i.rec.id, i.id, process, pipes, i.request.tty)
+            i.pid = await self._tier(i.rec.id).start(i.rec.id, i.id)
             i.up.set()
         except EngineError as error:
             await self._forget(i)
@@ -126,7 +126,7 @@ class Processes:
     async def _forget(self, i: Instance) -> None:
         """The shim keeps what it could not start; a probe may fail to start many times in one run."""
         try:
-            await self._shim.delete_process(i.rec.id, i.id)
+            await self._tier(i.rec.id).delete_process(i.rec.id, i.id)
         except EngineError as error:
             log.debug("exec %s stays with its container: %s", i.id, error)
 
@@ -136,7 +136,7 @@ class Processes:
         i.running = False
         try:
             await keeper.end_exec(i.id, DRAIN_SECONDS)
-            await self._shim.delete_process(i.rec.id, i.id)
+            await self._tier(i.rec.id).delete_process(i.rec.id, i.id)
         finally:
             self._news.container(i.rec, "exec_die", execID=i.id, exitCode=str(i.exit_code))
             i.over.set()
@@ -144,7 +144,7 @@ class Processes:
     async def _wait(self, i: Instance) -> int:
         while True:
             try:
-                return (await self._shim.wait(i.rec.id, i.id, WAIT_SECONDS)).status
+                return (await self._tier(i.rec.id).wait(i.rec.id, i.id, WAIT_SECONDS)).status
             except DeadlineExceeded:
                 continue
             except EngineError:

@@ -22,7 +22,7 @@ from wherry.containers.settle import Settle
 from wherry.containers.steps.all import Steps
 from wherry.containers.waiters import Moment, Outcome, Waiters
 from wherry.model.usage import Usage
-from wherry.runtimes.shim import Shim
+from wherry.runtimes.tier import TierOf
 from wherry.state.machine import Verb
 from wherry.state.record import Record, Settling
 from wherry.state.store import Slot, Store
@@ -43,7 +43,7 @@ class Exits:
     def __init__(
         self,
         store: Store,
-        shim: Shim,
+        tier: TierOf,
         steps: Steps,
         waiters: Waiters,
         news: News,
@@ -64,7 +64,7 @@ class Exits:
         self._monitors = monitors
         self._restarts = restarts
         self._store = store
-        self._shim = shim
+        self._tier = tier
         self._steps = steps
         self._waiters = waiters
         self._news = news
@@ -91,7 +91,7 @@ class Exits:
         owed = await self._release(slot.rec)
         spent = lived(slot.rec, found.at)
         pause = self._restarts.pause(slot.rec, found.code, spent)
-        end = msgspec.structs.replace(slot.rec.end, usage=found.usage, unseen=found.unseen)
+        end = msgspec.structs.replace(slot.rec.end, usage=found.usage, unseen=found.unseen, note=found.note)
         facts = leftovers(owed) | {"exit_code": found.code, "finished_at": found.at, "end": end, "settling": None}
         rec = await slot.move(Verb.EXIT if pause is None else Verb.BACKOFF, **facts)
         self._released.pop(ident, None)
@@ -109,7 +109,9 @@ class Exits:
         if slot.rec.settling is None:
             used = await offload(self._usage, slot.rec)  # the releases delete the cgroup
             at = exit.at_ns or time.time_ns()
-            await slot.save(settling=Settling(code=exit.status, at=at, unseen=not exit.at_ns, usage=used))
+            await slot.save(
+                settling=Settling(code=exit.status, at=at, unseen=not exit.at_ns, note=exit.note, usage=used)
+            )
         assert slot.rec.settling is not None
         return slot.rec.settling
 
@@ -139,7 +141,7 @@ class Exits:
         pause = RETRY_SECONDS
         while True:
             try:
-                return await self._shim.wait(ident, "", WAIT_SECONDS)
+                return await self._tier(ident).wait(ident, "", WAIT_SECONDS)
             except NotFound:
                 return Exit(UNKNOWN_STATUS, 0)
             except DeadlineExceeded:

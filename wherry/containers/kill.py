@@ -14,7 +14,7 @@ from wherry.containers.pause import Pause
 from wherry.containers.policy import Restarts
 from wherry.containers.underway import UnderWay
 from wherry.containers.waiters import Moment, Waiters
-from wherry.runtimes.shim import Shim
+from wherry.runtimes.tier import TierOf
 from wherry.state.record import Phase, Record
 from wherry.state.store import Store
 
@@ -42,7 +42,7 @@ class Kill:
     def __init__(
         self,
         store: Store,
-        shim: Shim,
+        tier: TierOf,
         waiters: Waiters,
         news: News,
         restarts: Restarts,
@@ -54,7 +54,7 @@ class Kill:
         self._under_way = under_way
         self._pause = pause
         self._store = store
-        self._shim = shim
+        self._tier = tier
         self._waiters = waiters
         self._news = news
 
@@ -87,7 +87,7 @@ class Kill:
         with contextlib.suppress(NotFound):
             if ends:
                 await self._note(rec.id, by_hand)
-            await self._shim.kill(rec.id, number)
+            await self._tier(rec.id).kill(rec.id, number)
             self._news.container(rec, "kill", signal=str(number))
             if ends or not rec.config.stop_signal:
                 await self._thaw(rec.id, number)

@@ -10,7 +10,7 @@ from wherry.containers.exec import Processes
 from wherry.containers.execs import Execs
 from wherry.containers.news import News
 from wherry.containers.steps.stdio import Streams
-from wherry.runtimes.shim import Shim
+from wherry.runtimes.tier import TierOf
 from wherry.state.store import Store
 from wherry.streams.keepers import Keeper, Notice
 
@@ -23,7 +23,7 @@ class Notices:
     def __init__(
         self,
         store: Store,
-        shim: Shim,
+        tier: TierOf,
         streams: Streams,
         execs: Execs,
         processes: Processes,
@@ -32,7 +32,7 @@ class Notices:
     ) -> None:
         """Take the records, the tier, the step that makes keepers, the execs, who is told, and the owner of flows."""
         self._store = store
-        self._shim = shim
+        self._tier = tier
         self._streams = streams
         self._execs = execs
         self._processes = processes
@@ -45,7 +45,7 @@ class Notices:
             case "stdin-eof":
                 self._spawn(self._close_stdin(keeper, notice.exec_id), keeper)
             case "lost":
-                log.warning("%s; another takes its place", notice.text)
+                log.warning("%s", notice.text)
                 self._spawn(self._replace(keeper), keeper)
             case "detached":
                 rec = self._store.by_id(keeper.id)
@@ -70,13 +70,14 @@ class Notices:
             async with self._store.exclusive(keeper.id) as slot:
                 if not slot.rec.alive or slot.rec.generation != keeper.generation:
                     return
-                await self._shim.close_stdin(keeper.id, "")
+                await self._tier(keeper.id).close_stdin(keeper.id, "")
         await keeper.stdin_closed(exec_id)
 
     async def _replace(self, keeper: Keeper) -> None:
         try:
             async with self._store.exclusive(keeper.id) as slot:
-                if slot.rec.alive and slot.rec.generation == keeper.generation:
+                alive = slot.rec.alive and slot.rec.generation == keeper.generation
+                if alive and not slot.rec.direct:  # a direct container ends with its keeper
                     await self._streams.replace(slot.rec)
         except NotFound:
             log.debug("container %s is gone with its keeper", keeper.id)

@@ -3,7 +3,7 @@
 from wherry.base.errors import EngineError, System
 from wherry.containers.monitors import Monitors
 from wherry.containers.news import News
-from wherry.runtimes.shim import Shim
+from wherry.runtimes.tier import TierOf
 from wherry.state.machine import Verb, check
 from wherry.state.record import Phase
 from wherry.state.store import Store
@@ -12,11 +12,11 @@ from wherry.state.store import Store
 class Pause:
     """Both verbs, and the thaw that a signal needs."""
 
-    def __init__(self, store: Store, shim: Shim, news: News, monitors: Monitors) -> None:
+    def __init__(self, store: Store, tier: TierOf, news: News, monitors: Monitors) -> None:
         """Take the records, the tier, who is told, and the health checks, which rest meanwhile."""
         self._monitors = monitors
         self._store = store
-        self._shim = shim
+        self._tier = tier
         self._news = news
 
     async def pause(self, ref: str) -> None:
@@ -25,7 +25,7 @@ class Pause:
             check(slot.rec, Verb.PAUSE)
             await self._monitors.stop(slot.rec.id)  # first: a probe that is frozen while it starts cannot be ended
             try:
-                await self._shim.pause(slot.rec.id)
+                await self._tier(slot.rec.id).pause(slot.rec.id)
             except EngineError as error:
                 self._monitors.watch(slot.rec)
                 raise System(f"cannot pause container {slot.rec.id}: {error}") from error
@@ -45,9 +45,9 @@ class Pause:
             if slot.rec.phase is not Phase.PAUSED:
                 return
             try:
-                await self._shim.resume(ident)
+                await self._tier(ident).resume(ident)
             except EngineError as error:
-                task = await self._shim.state(ident)
+                task = await self._tier(ident).state(ident)
                 if task is None or task.status == "stopped":
                     return  # the runtime thaws what it kills: its exit is on the way
                 if task.status == "paused":

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from wherry.base.errors import Conflict
 from wherry.runtimes.registry import Runtime, Runtimes
 from wherry.spec.security import UNCONFINED, parse_security_options
 from wherry.state.record import Record
@@ -19,12 +20,15 @@ def prepare(rec: Record, by_hand: bool, apparmor: bool, runtimes: Runtimes) -> t
     """Return the record as the next move is to store it, and the runtime that its task gets.
 
     `by_hand` tells a start of the user's from one by policy, `apparmor` whether this kernel has it. InvalidParameter
-    for a bad security option, and for a runtime that the configuration no longer has.
+    for a bad security option, and for a runtime that the configuration no longer has; Conflict for one that a reload
+    has moved to another tier since the start began.
     """
     changes: dict[str, Any] = {"apparmor_profile": _apparmor(rec) if apparmor else ""}
     if by_hand:
         changes |= {"restart_count": 0, "manually_stopped": False}
     runtime = runtimes.choose(rec.host_config.runtime)
+    if bool(runtime.direct_root) is not rec.direct:
+        raise Conflict(f"the configuration of runtime {runtime.name} has changed during the start: start it again")
     if not rec.host_config.runtime:  # of a record that an older engine made
         changes["host_config"] = msgspec.structs.replace(rec.host_config, runtime=runtime.name)
     return msgspec.structs.replace(rec, **changes), runtime

@@ -64,12 +64,14 @@ def _milliseconds(nanoseconds: int | None) -> float | None:
 
 
 def cause(rec: Record) -> tuple[str, str]:
-    """Return how the last run ended: `oom`, `unseen`, `engine`, `signal` or `exit`, and the same in words."""
+    """Return how the last run ended: `oom`, `unseen`, `lost`, `engine`, `signal` or `exit`, and the same in words."""
     if rec.oom_killed:
         who = rec.end.victim or "a process of it"
         return "oom", f"out of memory: the kernel killed {who}; exit status {rec.exit_code}"
     if rec.end.unseen:
         return "unseen", "nobody saw it end: the engine, containerd or the machine was down"
+    if rec.end.note:
+        return "lost", rec.end.note
     how = _signal(rec.exit_code)
     if rec.end.by_engine:
         return "engine", f"stopped by the engine: {how or f'exit status {rec.exit_code}'}"

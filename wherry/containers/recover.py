@@ -19,7 +19,7 @@ from wherry.containers.policy import Restarts, wants_restart
 from wherry.containers.settle import Settle
 from wherry.containers.stop import Stop, grace
 from wherry.containers.sweep import Sweep
-from wherry.runtimes.shim import Shim
+from wherry.runtimes.tier import TierOf
 from wherry.state.machine import Verb
 from wherry.state.record import Phase, Record
 from wherry.state.store import Store
@@ -34,7 +34,7 @@ class Recover:
     def __init__(
         self,
         store: Store,
-        shim: Shim,
+        tier: TierOf,
         rest: Settle,
         keepers: Keepers,
         hub: Hub,
@@ -50,7 +50,7 @@ class Recover:
         self._monitors = monitors
         self._restarts = restarts
         self._store = store
-        self._shim = shim
+        self._tier = tier
         self._rest = rest
         self._keepers = keepers
         self._hub = hub
@@ -87,12 +87,12 @@ class Recover:
             await self._rest(slot)
 
     async def _running(self, rec: Record, live_restore: bool) -> None:
-        task = await self._shim.state(rec.id)
+        await self._adopt(rec)
+        task = await self._tier(rec.id).state(rec.id)
         if task is None or task.status in ("stopped", "created"):
             await self._exits.ended(rec.id, rec.generation, _exit(task))
             return
         await self._align(rec, Phase.PAUSED if task.status == "paused" else Phase.RUNNING)
-        await self._adopt(rec)
         self._exits.watch(rec)
         if not live_restore:
             await self._stop.stop(rec, stop_signal(rec), grace(rec, None), by_hand=False)

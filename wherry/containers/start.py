@@ -107,7 +107,8 @@ class Start:
         step, ident, ids = Rollback(slot, self._store.faults), slot.rec.id, slot.rec.network_ids
         with self._under_way.start(ident):
             try:
-                await slot.move(verb, **self._sandbox(slot.rec), checkpoint=checkpoint)
+                direct = self._runtimes.is_direct(slot.rec.host_config.runtime)
+                await slot.move(verb, **self._sandbox(slot.rec), checkpoint=checkpoint, direct=direct)
                 await self._run(slot, step, by_hand)
             except BaseException as error:
                 if not self._under_way.aborted(ident):

@@ -15,6 +15,7 @@ from wherry.host import files, mounts, netns
 from wherry.host.errors import translate
 from wherry.runtimes.shim import Shim
 from wherry.runtimes.strays import end_strays
+from wherry.runtimes.tier import Tier
 from wherry.state.store import Store
 from wherry.streams.keepers import Keepers
 
@@ -28,6 +29,7 @@ class Sweep:
         self,
         store: Store,
         shim: Shim,
+        direct: Tier,
         containers: Containers,
         snapshots: Snapshots,
         leases: Leases,
@@ -42,6 +44,7 @@ class Sweep:
         """
         self._store = store
         self._shim = shim
+        self._direct = direct
         self._containers = containers
         self._snapshots = snapshots
         self._leases = leases
@@ -80,6 +83,8 @@ class Sweep:
     async def _streams(self) -> None:
         for ident, generation in self._keepers.found():
             rec = self._store.by_id(ident)
+            if not self._runs(ident):
+                await self._direct.delete(ident)
             if not self._runs(ident) or (rec is not None and rec.generation != generation):
                 await self._keepers.release(ident, generation)
 

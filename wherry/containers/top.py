@@ -7,7 +7,7 @@ from wherry.base.errors import Conflict, InvalidParameter, System
 from wherry.base.offload import offload
 from wherry.containers.news import News
 from wherry.host.facts import program_output
-from wherry.runtimes.shim import Shim
+from wherry.runtimes.tier import TierOf
 from wherry.state.machine import RESTARTING
 from wherry.state.record import Phase
 from wherry.state.store import Store
@@ -19,10 +19,10 @@ _RENAMED = re.compile(r"\s([^\s=]+)=\s*(PID\S*)")
 class Top:
     """The verb."""
 
-    def __init__(self, store: Store, shim: Shim, news: News) -> None:
+    def __init__(self, store: Store, tier: TierOf, news: News) -> None:
         """Take the records, the tier that knows the pids, and who is told."""
         self._store = store
-        self._shim = shim
+        self._tier = tier
         self._news = news
 
     async def __call__(self, ref: str, arguments: str) -> dict[str, Any]:
@@ -36,7 +36,7 @@ class Top:
             raise Conflict(RESTARTING.format(id=rec.id))
         if not rec.alive:
             raise Conflict(f"container {rec.id} is not running")
-        pids = {str(pid) for pid in await self._shim.pids(rec.id)}
+        pids = {str(pid) for pid in await self._tier(rec.id).pids(rec.id)}
         listed = parse_ps(await offload(_run_ps, arguments.split(" "), sorted(pids)), pids)
         self._news.container(rec, "top")
         return listed

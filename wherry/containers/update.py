@@ -10,7 +10,7 @@ from wherry.containers.limits import check_limits
 from wherry.containers.news import News
 from wherry.containers.validate import check_restart_policy
 from wherry.model.container import HostConfig
-from wherry.runtimes.shim import Shim
+from wherry.runtimes.tier import TierOf
 from wherry.spec.cgroups import build_limits
 from wherry.spec.facts import EngineFacts
 from wherry.state.record import Phase, Record
@@ -47,10 +47,10 @@ DISKS_LEFT = dict.fromkeys(
 class Update:
     """The verb."""
 
-    def __init__(self, store: Store, shim: Shim, news: News, kernel: Kernel, engine: EngineFacts) -> None:
+    def __init__(self, store: Store, tier: TierOf, news: News, kernel: Kernel, engine: EngineFacts) -> None:
         """Take the records, the tier, who is told, and what this machine can limit."""
         self._store = store
-        self._shim = shim
+        self._tier = tier
         self._news = news
         self._kernel = kernel
         self._engine = engine
@@ -83,7 +83,7 @@ class Update:
         resources = build_limits(limits, {}, self._engine)
         if merged.memory_swap < 0:  # a new container has no limit anyway; this one may have to lose it
             resources.setdefault("memory", {})["swap"] = merged.memory_swap
-        await self._shim.update(ident, msgspec.json.encode(resources))
+        await self._tier(ident).update(ident, msgspec.json.encode(resources))
 
 
 def check_wanted(wanted: HostConfig, kernel: Kernel) -> tuple[HostConfig, list[str]]:

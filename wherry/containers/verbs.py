@@ -29,7 +29,7 @@ from wherry.containers.update import Update
 from wherry.containers.wait import Wait
 from wherry.model.container import Created, CreateRequest, EndpointSettings, HostConfig
 from wherry.model.query import AttachOptions, ListOptions, LogOptions
-from wherry.runtimes.shim import Shim
+from wherry.runtimes.tier import TierOf
 from wherry.state.store import Store
 
 Json = dict[str, Any]
@@ -41,7 +41,7 @@ class Containers:
 
     store: Store
     supervisor: Supervisor
-    shim: Shim
+    tier: TierOf
     creator: Create
     starter: Start
     restarter: Restart
@@ -150,5 +150,5 @@ class Containers:
         rec = self.store.get(ref)
         if not rec.alive:
             raise Conflict(f"container {rec.id} is not running")
-        await self.shim.resize(rec.id, "", width, height)
+        await self.tier(rec.id).resize(rec.id, "", width, height)
         self.news.container(rec, "resize", height=str(height), width=str(width))

@@ -31,6 +31,10 @@ PR_SET_NAME: Final = 15
 PR_SET_CHILD_SUBREAPER: Final = 36
 """linux/prctl.h"""
 
+SYS_RT_SIGACTION: Final = {"x86_64": 13, "aarch64": 134}
+INTERNAL_SIGNALS: Final = (32, 33)
+"""SIGCANCEL and SIGSETXID (nptl(7))."""
+
 HIGHEST: Final = 0x7FFFFFFF
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -52,6 +56,7 @@ class Job:
 def run(jobs: Mapping[str, Job]) -> None:
     """Say that the zygote is ready, fork a child for each order until the daemon is gone, wait for the helpers."""
     os.closerange(LOCK + 1, HIGHEST)
+    _default_internal_signals()
     prctl(PR_SET_DUMPABLE, 0)
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     set_name("wherry-zygote")
@@ -64,6 +69,18 @@ def run(jobs: Mapping[str, Job]) -> None:
     with contextlib.suppress(ChildProcessError):
         while True:
             os.waitpid(0, 0)
+
+
+def _default_internal_signals() -> None:
+    """Undo what posix_spawn(3) of glibc leaves behind: its internal signals ignored, in every container of a keeper.
+
+    sigaction(3) refuses them, hence the system call; an all-zero `struct kernel_sigaction` is SIG_DFL.
+    """
+    number = SYS_RT_SIGACTION.get(os.uname().machine)
+    if number is None:
+        return
+    for internal in INTERNAL_SIGNALS:
+        _libc.syscall(ctypes.c_long(number), internal, bytes(32), None, ctypes.c_size_t(8))
 
 
 def set_name(name: str) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,7 +20,7 @@ from wherry.containerd.diff import Diff
 from wherry.containerd.images import Images
 from wherry.containerd.leases import Leases
 from wherry.containerd.snapshots import Snapshots
-from wherry.containerd.tasks import Tasks
+from wherry.containerd.tasks import LAUNCH_DEADLINE, Tasks
 from wherry.containerd.version import version
 from wherry.containers.attach import Attach
 from wherry.containers.checkpoint import Checkpoints
@@ -72,6 +73,7 @@ from wherry.containers.verbs import Containers
 from wherry.containers.wait import Wait
 from wherry.containers.waiters import Waiters
 from wherry.host.facts import HostFacts
+from wherry.host.groups import Groups
 from wherry.host.hangup import HangupWatch
 from wherry.host.usage import Accounts
 from wherry.host.zygote import Zygote
@@ -88,9 +90,11 @@ from wherry.names.service import Names
 from wherry.network.config import NetworkConfig
 from wherry.network.registry import NetworkRegistry
 from wherry.network.service import Networking
+from wherry.runtimes.direct import Direct
 from wherry.runtimes.registry import Host, Runtimes
 from wherry.runtimes.scripts import Scripts
 from wherry.runtimes.shim import Shim
+from wherry.runtimes.tier import Tier
 from wherry.spec.cgroups import SYSTEMD, cgroups_path, group_path
 from wherry.state.record import Phase, Record
 from wherry.state.store import Store
@@ -192,6 +196,14 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
     content, leases, snapshots = Content(channel), Leases(channel), Snapshots(channel, SNAPSHOTTER)
     containers = ContainerdContainers(channel)
     shim = Shim(containers, Tasks(channel), mark)
+
+    def tier(ident: str) -> Tier:
+        rec = store.by_id(ident)
+        return direct if rec is not None and rec.direct else shim
+
+    async def run_elsewhere(argv: list[str], environ: Mapping[str, str]) -> None:
+        await zygote.order("run", {"argv": argv, "environ": environ}, deadline=LAUNCH_DEADLINE)
+
     systemd = engine_facts.cgroup_driver == SYSTEMD
     runtimes = Runtimes(_runtime_host(config, host, systemd), Scripts(f"{config.data_root}/runtimes"))
     volumes = VolumeRegistry(LocalVolumes(config.data_root), store.all, bus, supervisor)
@@ -216,15 +228,16 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         notices.heed(keeper, notice)
 
     keepers = Keepers(zygote, config.exec_root, heed)
+    direct = Direct(keepers.of, keepers.runs, run_elsewhere, Groups(), group_path, os.environ)
     streams = Streams(keepers, hub, execs, layout)
-    processes = Processes(shim, hub, news, supervisor, engine_facts.capabilities)
-    notices = Notices(store, shim, streams, execs, processes, news, supervisor)
+    processes = Processes(tier, hub, news, supervisor, engine_facts.capabilities)
+    notices = Notices(store, tier, streams, execs, processes, news, supervisor)
     unpacked = Unpacked(layout.containerd_temp)
     restore = Restore(content, leases, layout, unpacked, mark)
     netfiles, resolver = NetworkFiles(networking, layout, config.dns), Names(zygote, config.exec_root, supervisor)
     steps = Steps(
         engine=engine_facts,
-        joins=Joins(store, shim, layout),
+        joins=Joins(store, tier, layout),
         rootfs=Rootfs(snapshots, layout),
         volumes=Volumes(volumes, layout, news),
         ipc=Ipc(layout),
@@ -233,8 +246,8 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         endpoints=Endpoints(networking, layout, news, metrics, store.all),
         names=NameService(resolver, netfiles, store.all),
         stdio=streams,
-        task=Task(shim, restore),
-        run=Run(shim, restore),
+        task=Task(tier, restore),
+        run=Run(tier, restore),
     )
 
     async def start_again(ident: str) -> None:
@@ -243,9 +256,9 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
     restarts = Restarts(store, supervisor, start_again)
     maker = Exec(store, execs, processes, layout, news)
     monitors = Monitors(store, Prober(maker, execs, processes, supervisor, metrics), news, supervisor)
-    pause = Pause(store, shim, news, monitors)
+    pause = Pause(store, tier, news, monitors)
     under_way, retries = UnderWay(), Retries(supervisor)
-    kill = Kill(store, shim, waiters, news, restarts, pause, under_way)
+    kill = Kill(store, tier, waiters, news, restarts, pause, under_way)
     stop = Stop(store, kill, waiters, news)
     accounts = Accounts()
 
@@ -259,7 +272,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         store, steps, snapshots, leases, volumes, layout, kill, waiters, news, restarts, monitors, settle_later
     )
     settle = Settle(store, steps, remove, restarts, retries)
-    exits = Exits(store, shim, steps, waiters, news, remove, supervisor, restarts, monitors, usage, settle)
+    exits = Exits(store, tier, steps, waiters, news, remove, supervisor, restarts, monitors, usage, settle)
     mount_sweep = MountSweep(layout)
     starter = Start(
         store,
@@ -281,19 +294,19 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
     logs = Logs(store, layout, waiters)
     sizes = Sizes(snapshots)
     place = (channel.address, channel.namespace)
-    sweep = Sweep(store, shim, containers, snapshots, leases, keepers, layout, (MARK, ident), place)
+    sweep = Sweep(store, shim, direct, containers, snapshots, leases, keepers, layout, (MARK, ident), place)
     creator = Create(images, store, leases, snapshots, volumes, news, create_defaults, runtimes, mark, networking.known)
     verbs = Containers(
         store=store,
         supervisor=supervisor,
-        shim=shim,
+        tier=tier,
         creator=creator,
         starter=starter,
         restarter=Restart(store, stop, starter, restarts, news),
         pauser=pause,
         renamer=Rename(store, news, steps.names),
-        updater=Update(store, shim, news, create_defaults.kernel, engine_facts),
-        toplister=Top(store, shim, news),
+        updater=Update(store, tier, news, create_defaults.kernel, engine_facts),
+        toplister=Top(store, tier, news),
         pruner=Prune(store, remove, sizes, bus),
         stopper=stop,
         killer=kill,
@@ -307,7 +320,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         news=news,
         metrics=metrics,
     )
-    checkpoints = Checkpoints(store, supervisor, shim, content, leases, layout, unpacked, monitors, news, mark)
+    checkpoints = Checkpoints(store, supervisor, tier, content, leases, layout, unpacked, monitors, news, mark)
     system = System(
         Sources(
             config=config,
@@ -328,7 +341,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         networks=networks,
         volumes=volumes,
         runtimes=runtimes,
-        recover=Recover(store, shim, settle, keepers, hub, exits, stop, sweep, restarts, monitors, retries),
+        recover=Recover(store, tier, settle, keepers, hub, exits, stop, sweep, restarts, monitors, retries),
         store=store,
         stopper=stop,
         supervisor=supervisor,

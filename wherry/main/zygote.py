@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from wherry.host import forkserver, netns
+from wherry.host import forkserver, netns, spawn
 from wherry.host.forkserver import Job
 from wherry.host.packets import Message
 from wherry.names import listeners
@@ -17,8 +17,14 @@ def _open_netns(args: Message, _: list[int]) -> tuple[Message, list[int]]:
     return {}, [netns.open_socket(args["path"])]
 
 
+def _run(args: Message, _: list[int]) -> tuple[Message, list[int]]:
+    spawn.run(args["argv"], args["environ"])
+    return {}, []
+
+
 JOBS: Final = {
     "keeper": Job(resident=keeper.run),
+    "run": Job(helper=_run),
     "netns.make": Job(helper=_make_netns),
     "netns.open": Job(helper=_open_netns),
     listeners.JOB: Job(helper=listeners.open_listeners),

@@ -13,7 +13,11 @@ SHIM = "io.containerd.runc.v2"
 STOCK = (DEFAULT, SHIM)
 OURS = "io.wherry."
 """Names of our own tiers; they never reach containerd."""
-RESERVED = frozenset({DEFAULT, "crun-direct", "runc-direct"})
+DIRECT = {"crun-direct": "crun", "runc-direct": "runc"}
+"""Direct runtimes that need no entry, and their programs."""
+DIRECT_TYPE = "io.wherry.direct.v1"
+"""The runtimeType of an entry that the keeper runs without a shim; its options are `binary` and, if wanted, `root`."""
+RESERVED = frozenset({DEFAULT, *DIRECT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +34,16 @@ class Configured:
 
     def encode(self) -> RuntimeOptions | None:
         """Return the shim's options, None for none; InvalidParameter for a value of the wrong type."""
-        return encode_options(self.options, runc=self.shim == SHIM) if self.options else None
+        if self.shim == DIRECT_TYPE or not self.options:
+            return None
+        return encode_options(self.options, runc=self.shim == SHIM)
 
 
 def read_configured(entries: Mapping[str, Any], default: str) -> dict[str, Configured]:
     """Return the checked entries; InvalidParameter in Docker's words for a wrong one, and for an unknown default."""
     for name in entries:
         check_name(name)
-    if default not in STOCK and default not in entries and not is_shim_name(default):
+    if default not in (*STOCK, *DIRECT) and default not in entries and not is_shim_name(default):
         raise InvalidParameter(f"specified default runtime '{default}' does not exist")
     return {name: _read(name, entry) for name, entry in entries.items()}
 
@@ -95,7 +101,9 @@ def _check(name: str, entry: Configured) -> None:
         raise InvalidParameter(f"runtime {name}: options cannot be used with a path runtime")
     if entry.shim and entry.args:
         raise InvalidParameter(f"runtime {name}: args cannot be used with a runtimeType runtime")
-    if entry.shim.startswith(OURS):
+    if entry.shim == DIRECT_TYPE:
+        _check_direct(name, entry)
+    elif entry.shim.startswith(OURS):
         raise InvalidParameter(f"runtime {name}: runtimeType '{entry.shim}' is reserved")
     if any("\0" in text for text in (entry.path, *entry.args)):
         raise InvalidParameter(f"runtime {name}: path and args cannot contain a NUL character")
@@ -103,3 +111,16 @@ def _check(name: str, entry: Configured) -> None:
         entry.encode()
     except InvalidParameter as error:
         raise InvalidParameter(f"runtime {name}: {error}") from error
+
+
+def _check_direct(name: str, entry: Configured) -> None:
+    for option, value in entry.options.items():
+        if option not in ("binary", "root"):
+            raise InvalidParameter(f"runtime {name}: a direct runtime has no option '{option}', only binary and root")
+        _typed(name, f".options.{option}", value, str)
+        if "\0" in value:
+            raise InvalidParameter(f"runtime {name}: {option} cannot contain a NUL character")
+    if not entry.options.get("binary"):
+        raise InvalidParameter(f"runtime {name}: a direct runtime needs the option 'binary', such as crun")
+    if not entry.options.get("root", "/").startswith("/"):
+        raise InvalidParameter(f"runtime {name}: root must be an absolute path")

@@ -9,7 +9,7 @@ from typing import Any
 from wherry.base.errors import InvalidParameter
 from wherry.containerd.options import RUNC_TYPE, linux_options, runc_options
 from wherry.containerd.values import RuntimeOptions
-from wherry.runtimes.configured import DEFAULT, SHIM, STOCK, Configured, is_shim_name
+from wherry.runtimes.configured import DEFAULT, DIRECT, DIRECT_TYPE, SHIM, STOCK, Configured, is_shim_name
 from wherry.runtimes.scripts import Scripts
 
 LEGACY = "io.containerd.runtime.v1.linux"
@@ -18,7 +18,7 @@ LEGACY = "io.containerd.runtime.v1.linux"
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """A runtime of the shim tier."""
+    """A runtime: of the direct tier if it has a `direct_root`, else of the shim tier."""
 
     name: str
     shim: str
@@ -32,6 +32,10 @@ class Runtime:
     """What `info` says of it."""
     known_here: bool = True
     """Whether the program's name means here what it means to the shim."""
+    direct_root: str = ""
+    """Where the program of a direct runtime keeps its state."""
+    flags: tuple[str, ...] = ()
+    """What a direct runtime's program is told before every verb."""
 
     @property
     def task_options(self) -> RuntimeOptions | None:
@@ -132,10 +136,24 @@ class Runtimes:
             return Runtime(name, name)
         raise InvalidParameter(f"unknown or invalid runtime name: {name}")
 
+    def is_direct(self, name: str) -> bool:
+        """Tell whether a name means a runtime of the direct tier; an unknown one does not."""
+        found = self.known.get(name or self.default)
+        return found is not None and bool(found.direct_root)
+
     def _stock(self) -> dict[str, Runtime]:
-        return {name: self._runc(name, DEFAULT, DEFAULT, {"path": DEFAULT}) for name in STOCK}
+        shims = {name: self._runc(name, DEFAULT, DEFAULT, {"path": DEFAULT}) for name in STOCK}
+        return shims | {name: self._direct(name, program, "") for name, program in DIRECT.items()}
+
+    def _direct(self, name: str, program: str, root: str) -> Runtime:
+        flags = ("--systemd-cgroup",) if self._host.systemd_cgroup else ()
+        root = root or f"{self._host.exec_root}/direct/{name}"
+        shown = {"runtimeType": DIRECT_TYPE, "options": {"binary": program, "root": root}}
+        return Runtime(name, DIRECT_TYPE, None, program, program, shown, direct_root=root, flags=flags)
 
     def _make(self, name: str, entry: Configured) -> Runtime:
+        if entry.shim == DIRECT_TYPE:
+            return self._direct(name, entry.options["binary"], entry.options.get("root", ""))
         if entry.shim:
             return Runtime(name, entry.shim, entry.encode())
         if not entry.args:

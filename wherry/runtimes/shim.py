@@ -16,13 +16,10 @@ from wherry.containerd.options import checkpoint_options
 from wherry.containerd.tasks import CHECKPOINT_DEADLINE, Exit, Tasks, TaskState
 from wherry.model.image import Descriptor
 from wherry.runtimes.registry import Runtime
+from wherry.runtimes.tier import Pipes
 
 KILL_SECONDS = 10.0
 """How long a killed task may take to be reaped."""
-
-
-Pipes = tuple[str, str, str]
-"""Paths of the fifos of stdin, stdout and stderr; empty for none."""
 
 
 class _Spec(msgspec.Struct):
@@ -37,10 +34,12 @@ class Shim:
         self._containers = containers
         self._tasks = tasks
         self._labels = labels
+        self._encode = msgspec.json.Encoder().encode
 
-    async def register(self, ident: str, spec: bytes, runtime: Runtime, image: str) -> None:
+    async def register(self, ident: str, spec: dict[str, Any], runtime: Runtime, image: str) -> None:
         """Create the container; a stale one of the same id is deleted with its task, once. Conflict the second time."""
-        create = partial(self._containers.create, ident, spec, runtime.shim, runtime.options, self._labels, image=image)
+        text = self._encode(spec)
+        create = partial(self._containers.create, ident, text, runtime.shim, runtime.options, self._labels, image=image)
         try:
             await create()
         except Conflict:

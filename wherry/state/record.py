@@ -91,6 +91,8 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     """The engine stopped it, at its own shutdown or boot."""
     unseen: bool = False
     """Nobody saw the process end: the exit code is a stand-in."""
+    note: str = ""
+    """What ended it, where the exit code does not tell."""
     victim: str = ""
     """The process that was killed for want of memory, `sh (pid 12)`."""
     usage: Usage | None = None
@@ -103,6 +105,7 @@ class Settling(msgspec.Struct, frozen=True, kw_only=True):
     at: int
     """Nanoseconds since the epoch."""
     unseen: bool = False
+    note: str = ""
     usage: Usage | None = None
 
 
@@ -134,6 +137,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Where a failed start returns to."""
     generation: int = 0
     """Number of the run; rises with every start."""
+    direct: bool = False
+    """Whether the keeper of the last run was its container's parent: the tier of `runtimes/direct.py`."""
     pid: int = 0
     exit_code: int = 0
     error: str = ""

@@ -3,7 +3,7 @@
 Forked from the zygote, it is one thread around one epoll loop and imports nothing later. It answers these orders
 (JSON with `order` and `seq`; the answer has the same `seq`, and `error` with `text` when it failed):
 
-    open          tty stdin                     the container's fifos; answers their paths
+    open          tty stdin parent              the container's fifos; answers their paths
     exec          exec_id tty stdin             an exec's fifos; answers their paths
     attach        exec_id … + client's socket   subscribes; answers n, since (ns): what was logged later is sent
     release       exec_id n head                ends the hold of an attachment
@@ -11,7 +11,8 @@ Forked from the zygote, it is one thread around one epoll loop and imports nothi
     exec-end      exec_id drain                 the exec is gone: outputs read to the end, its clients ended
     end           drain                         the container is gone: the same, the log closed, the keeper ends
 
-and sends these notices: `stdin-eof`, `streamed`, `gone`, `detached` (exec_id, n) and `log` (text).
+With `parent` the keeper makes the processes itself and there are no fifos: parent.py has the orders for that. It sends
+these notices: `stdin-eof`, `streamed`, `gone`, `detached` (exec_id, n) and `log` (text).
 `exec_id` is empty for the container's first process.
 """
 
@@ -36,16 +37,18 @@ from wherry.streams.drivers import DRIVERS
 from wherry.streams.frames import STDERR, STDOUT
 from wherry.streams.lines import Sink
 from wherry.streams.logtarget import LogTarget
+from wherry.streams.parent import Parent
 from wherry.streams.process import Paths, ProcessStreams
 from wherry.streams.reactor import Reactor
 
 PROTOCOL: Final = 1
-FEATURES: Final = ("exec", "hold", "early")
+FEATURES: Final = ("exec", "hold", "early", "parent")
 IDENTITY: Final = "keeper.json"
 """File of a keeper's directory that names its process while it must live."""
 FAILURE: Final = "keeper.failure"
 """File that a keeper which failed leaves behind."""
 EARLY_LIMIT: Final = 16 * 1024 * 1024
+NO_FIFOS: Final = Paths("", "", "")
 
 
 def run(order: Message, control: socket.socket, _fds: list[int]) -> None:
@@ -82,6 +85,7 @@ class Keeper:
         self._identity = proc.identity(os.getpid())
         self._write_identity()
         self._idle = self._reactor.after(self._limits.idle, self._reactor.stop)
+        self._parent: Parent | None = None
         self._orders = {
             "open": self._open,
             "exec": self._exec,
@@ -102,6 +106,7 @@ class Keeper:
             "pid": self._identity.pid,
             "start_time": self._identity.start_time,
             "stdin_eof": [exec_id for exec_id, process in self._processes.items() if process.stdin_at_end],
+            "launched": {} if self._parent is None else self._parent.greeting(),
         }
 
     def _carry_out(self, message: Message, fds: list[int], reply: Reply) -> None:
@@ -115,12 +120,18 @@ class Keeper:
                 self._end_exec(message, reply)
             elif name in self._orders:
                 reply(self._orders[name](message, fds))
+            elif self._parent is not None and self._parent.carry_out(message, reply):
+                return
             else:
                 raise NotFound(f"this keeper speaks protocol {PROTOCOL}, which has no order {name!r}")
         finally:
             packets.close_all(fds)
 
     def _open(self, order: Message, _fds: list[int]) -> Message:
+        if order.get("parent"):
+            self._parent = Parent(self._reactor, self._directory, self._named, self._control.notify)
+            self._processes[""].expect(order["tty"], order["stdin"])
+            return _shown(NO_FIFOS)
         return _shown(self._processes[""].open(self._prefix(""), order["tty"], order["stdin"]))
 
     def _exec(self, order: Message, _fds: list[int]) -> Message:
@@ -130,7 +141,11 @@ class Keeper:
         if exec_id in self._processes:
             raise Conflict(f"exec {exec_id} has its streams")
         process = self._make_process(exec_id, None)
-        paths = process.open(self._prefix(exec_id), order["tty"], order["stdin"])
+        paths = NO_FIFOS
+        if self._parent is not None:
+            process.expect(order["tty"], order["stdin"])
+        else:
+            paths = process.open(self._prefix(exec_id), order["tty"], order["stdin"])
         self._processes[exec_id] = process
         return _shown(paths)
 
@@ -167,6 +182,8 @@ class Keeper:
             process.end(order["drain"], lambda: self._exec_drained(exec_id, reply))
 
     def _exec_drained(self, exec_id: str, reply: Reply) -> None:
+        if self._parent is not None:
+            self._parent.forget(exec_id)
         for name in ("stdin", "stdout", "stderr"):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._prefix(exec_id) + name)
@@ -208,7 +225,9 @@ class Keeper:
     def _make_process(self, exec_id: str, sink: Sink | None) -> ProcessStreams:
         def notify(notice: str, number: int) -> None:
             process = self._processes[exec_id]
-            if notice != "gone" or not process.ended:
+            if notice == "stdin-eof" and self._parent is not None:
+                process.close_stdin()  # the reading end is the process's own
+            elif notice != "gone" or not process.ended:
                 self._control.notify({"notice": notice, "exec_id": exec_id, "n": number})
             elif process.idle:
                 self._let_go(exec_id)
@@ -216,9 +235,12 @@ class Keeper:
         return ProcessStreams(self._reactor, self._limits, sink, notify)
 
     def _find(self, order: Message) -> ProcessStreams:
-        process = self._processes.get(order["exec_id"])
+        return self._named(order["exec_id"])
+
+    def _named(self, exec_id: str) -> ProcessStreams:
+        process = self._processes.get(exec_id)
         if process is None or process.ended:
-            raise Conflict(f"the streams of {order['exec_id'] or 'the container'} have ended")
+            raise Conflict(f"the streams of {exec_id or 'the container'} have ended")
         return process
 
     def _prefix(self, exec_id: str) -> str:

@@ -18,12 +18,16 @@ DIE_SECONDS: Final = 5.0
 
 def found(root: str) -> list[tuple[str, int]]:
     """Return id and generation of every `<root>/<id>/<generation>`; empty when there is no root."""
-    pairs = []
-    with contextlib.suppress(FileNotFoundError), os.scandir(root) as idents:
-        for ident in idents:
-            if ident.is_dir(follow_symlinks=False):
-                pairs += [(ident.name, int(name)) for name in os.listdir(ident.path) if name.isdecimal()]
-    return sorted(pairs)
+    with contextlib.suppress(FileNotFoundError):
+        return sorted((ident, generation) for ident in os.listdir(root) for generation in generations(root, ident))
+    return []
+
+
+def generations(root: str, ident: str) -> list[int]:
+    """Return the generations of one container that have a directory."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        return sorted(int(name) for name in os.listdir(os.path.join(root, ident)) if name.isdecimal())
+    return []
 
 
 def connect(directory: str) -> socket.socket | None:

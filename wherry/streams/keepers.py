@@ -23,6 +23,7 @@ from wherry.host.packets import Message
 from wherry.host.zygote import Zygote
 from wherry.streams import keeper_dirs
 from wherry.streams.client import Limits
+from wherry.streams.ends import End, Ends
 from wherry.streams.keeper import FAILURE, PROTOCOL
 from wherry.streams.logtarget import LogTarget
 
@@ -97,18 +98,22 @@ class Keeper:
         self.id = ident
         self.generation = generation
         self.pid = 0
-        self._directory = directory
+        self.directory = directory
         self._heed = heed
         self._answers: dict[int, asyncio.Future[Message]] = {}
         self._seq = 0
         self._ended = False
         self._loop = asyncio.get_running_loop()
         self._greeting: asyncio.Future[Message] = self._loop.create_future()
+        self.ends = Ends(ident)
         self._line = PacketLine(sock, self._received, self._lost)
 
-    async def open(self, tty: bool, stdin: bool) -> Stdio:
-        """Make the container's fifos, or take them over from a dead keeper; once per keeper."""
-        return _stdio(await self._order("open", tty=tty, stdin=stdin))
+    async def open(self, tty: bool, stdin: bool, parent: bool = False) -> Stdio:
+        """Make the container's fifos, or take them over from a dead keeper; once per keeper.
+
+        With `parent` the keeper will make the container's processes (`ask`, see parent.py): there are no fifos.
+        """
+        return _stdio(await self.ask("open", tty=tty, stdin=stdin, parent=parent))
 
     async def attach(self, fd: int, head: bytes, options: AttachOptions) -> Attachment:
         """Subscribe a client's socket, then write `head` to it.
@@ -125,30 +130,31 @@ class Keeper:
             if options.early:
                 fds.append(_file_of(options.early))
             wish |= {"early": bool(options.early), "detach_keys": _text(options.detach_keys)}
-            answer = await self._order("attach", fds, exec_id=exec_id, head=_text(head), **wish)
+            answer = await self.ask("attach", fds, exec_id=exec_id, head=_text(head), **wish)
         finally:
             packets.close_all(fds)
         return Attachment(answer["n"], answer["since"])
 
     async def release(self, attachment: Attachment, head: bytes = b"", exec_id: str = "") -> None:
         """End the hold of an attachment: the head is written, then what was held back."""
-        await self._order("release", exec_id=exec_id, n=attachment.number, head=_text(head))
+        await self.ask("release", exec_id=exec_id, n=attachment.number, head=_text(head))
 
     async def open_exec(self, exec_id: str, tty: bool, stdin: bool) -> Stdio:
         """Make the fifos of an exec."""
-        return _stdio(await self._order("exec", exec_id=exec_id, tty=tty, stdin=stdin))
+        return _stdio(await self.ask("exec", exec_id=exec_id, tty=tty, stdin=stdin))
 
     async def stdin_closed(self, exec_id: str = "") -> None:
         """Say that CloseIO was done, in answer to `stdin-eof`."""
-        await self._order("closed-stdin", exec_id=exec_id)
+        await self.ask("closed-stdin", exec_id=exec_id)
 
     async def end_exec(self, exec_id: str, drain: float) -> None:
         """The exec is gone: read its outputs to the end, at most `drain` seconds, then let its clients go.
 
         A keeper that has ended or died has nothing left to end.
         """
+        self.ends.forget(exec_id)
         with contextlib.suppress(Unavailable):
-            await self._order("exec-end", exec_id=exec_id, drain=drain, deadline=drain + DEADLINE)
+            await self.ask("exec-end", exec_id=exec_id, drain=drain, deadline=drain + DEADLINE)
 
     async def end(self, drain: float) -> None:
         """The container is gone: read what is left, at most `drain` seconds, write the log, let clients and keeper go.
@@ -157,7 +163,7 @@ class Keeper:
         died (`lost` tells) has nothing left to end.
         """
         with contextlib.suppress(Unavailable):
-            await self._order("end", drain=drain, deadline=drain + DEADLINE)
+            await self.ask("end", drain=drain, deadline=drain + DEADLINE)
 
     def close(self) -> None:
         """Drop the connection; the keeper goes on (`Keepers.adopt` finds it again)."""
@@ -181,10 +187,15 @@ class Keeper:
                 "restart the container"
             )
         self.pid = greeting["pid"]
+        for exec_id, (pid, status, at) in greeting.get("launched", {}).items():
+            self.ends.launched(exec_id, pid)
+            if status >= 0:
+                self.ends.told(exec_id, End(status, at))
         for exec_id in greeting["stdin_eof"]:
             self._heed(self, Notice("stdin-eof", exec_id))
 
-    async def _order(self, order: str, fds: Sequence[int] = (), *, deadline: float = DEADLINE, **rest: Any) -> Message:
+    async def ask(self, order: str, fds: Sequence[int] = (), *, deadline: float = DEADLINE, **rest: Any) -> Message:
+        """Give an order and return its answer; raises the kind of its failure, DeadlineExceeded, Unavailable."""
         self._seq += 1
         seq = self._seq
         answer = self._answers[seq] = self._loop.create_future()
@@ -201,6 +212,8 @@ class Keeper:
         packets.close_all(fds)
         if not self._greeting.done():
             self._greeting.set_result(message)
+        elif message.get("notice") == "exit":
+            self.ends.told(message["exec_id"], End(message["status"], message["at"]))
         elif "notice" in message:
             notice = Notice(message["notice"], message.get("exec_id", ""), message.get("n", 0), message.get("text", ""))
             self._heed(self, notice)
@@ -220,12 +233,13 @@ class Keeper:
 
     def _reason(self) -> str:
         try:
-            with open(os.path.join(self._directory, FAILURE), encoding="utf-8", errors="replace") as file:
+            with open(os.path.join(self.directory, FAILURE), encoding="utf-8", errors="replace") as file:
                 return f": {file.read().strip().rpartition(chr(10))[2]}"
         except OSError:
             return ""
 
     def _fail_waiting(self) -> None:
+        self.ends.lost()
         for answer in self._answers.values():
             if not answer.done():
                 answer.set_exception(Unavailable(f"keeper of {self.id} has ended"))
@@ -241,6 +255,7 @@ class Keepers:
         self._heed = heed
         self._limits = dataclasses.asdict(limits)
         self._joined: dict[str, Keeper] = {}
+        self._latest: dict[str, Keeper] = {}
 
     async def fork(self, ident: str, generation: int, log: LogTarget) -> Keeper:
         """Start the keeper of a run; in the place of a dead one, too. InvalidParameter or System name what failed."""
@@ -258,6 +273,14 @@ class Keepers:
         sock = await offload(keeper_dirs.connect, self.directory(ident, generation))
         return None if sock is None else await self._join(ident, generation, sock)
 
+    def of(self, ident: str) -> Keeper | None:
+        """Return the keeper of a container's latest run that this daemon has spoken to, alive or not."""
+        return self._latest.get(ident)
+
+    def runs(self, ident: str) -> list[str]:
+        """Return the directories of a container's runs, the latest last; blocking."""
+        return [self.directory(ident, generation) for generation in keeper_dirs.generations(self._root, ident)]
+
     def found(self) -> list[tuple[str, int]]:
         """Return id and generation of every keeper's directory, its process alive or not; blocking."""
         return keeper_dirs.found(self._root)
@@ -268,6 +291,8 @@ class Keepers:
         joined = self._joined.pop(directory, None)
         if joined is not None:
             joined.close()
+            if self._latest.get(ident) is joined:
+                del self._latest[ident]
         with translate("remove the directory of a keeper"):
             await offload(keeper_dirs.remove, directory)
 
@@ -277,7 +302,7 @@ class Keepers:
 
     async def _join(self, ident: str, generation: int, sock: socket.socket) -> Keeper:
         directory = self.directory(ident, generation)
-        keeper = self._joined[directory] = Keeper(ident, generation, directory, sock, self._heed)
+        keeper = self._joined[directory] = self._latest[ident] = Keeper(ident, generation, directory, sock, self._heed)
         await keeper.join()
         return keeper
 

@@ -1,6 +1,7 @@
 """A keeper's ends of a process's stdio fifos: outputs that are read, and the stdin that is written."""
 
 import contextlib
+import errno
 import os
 from collections.abc import Callable
 from typing import Final
@@ -75,6 +76,10 @@ class Output:
             data = os.read(self._fd, READ)
         except BlockingIOError:
             return False
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            data = b""  # nobody holds the other side of the terminal any more
         if not data:
             self._close()
             return False
@@ -158,16 +163,20 @@ class Stdin:
 
     def _writable(self, _events: int) -> None:
         self._flush()
-        if not self._held:
+        if not self._held and not self._closed:
             self._reactor.forget(self._fd)
             self._check_end()
             self._drained()
 
     def _flush(self) -> None:
-        """Write as long as the pipe takes something; a large write is taken in part."""
-        with contextlib.suppress(BlockingIOError):
+        """Write as long as the pipe takes something; a large write is taken in part. Without a reader it ends."""
+        try:
             while self._held:
                 del self._held[: os.write(self._fd, self._held)]
+        except BlockingIOError:
+            return
+        except BrokenPipeError:
+            self.close()
 
     def _check_end(self) -> None:
         if self._finishing and not self.blocked and not self._closed and not self.at_end:

@@ -1,6 +1,11 @@
 """The streams of one process, a container's first or an exec: outputs to log and clients, clients' input to stdin."""
 
+import contextlib
+import fcntl
+import os
 import socket
+import struct
+import termios
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,10 +15,11 @@ from wherry.base.errors import Conflict
 from wherry.streams.client import Client, Events, Limits, Wish
 from wherry.streams.frames import STDERR, STDOUT
 from wherry.streams.lines import LineCutter, Sink
-from wherry.streams.pipes import Output, Stdin, make_fifo, make_stdin_fifo
+from wherry.streams.pipes import READ, Output, Stdin, make_fifo, make_stdin_fifo
 from wherry.streams.reactor import Reactor, Timer
 
 NAMES: Final = {STDOUT: "stdout", STDERR: "stderr"}
+_WINSIZE: Final = struct.Struct("4H")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,9 @@ class ProcessStreams:
         self._stdin = Stdin(reactor, self._refresh, lambda: notify("stdin-eof", 0))
         self._clients: set[Client] = set()
         self._opened = False
+        self._terminal = False
+        self._unread: dict[int, int] = {}
+        self._master = -1
         self._over = False
         self.ended = False
         self._drained: Callable[[], None] | None = None
@@ -72,6 +81,65 @@ class ProcessStreams:
         else:
             self._stdin.close()
         return Paths(f"{prefix}stdin" if stdin else "", f"{prefix}stdout", "" if tty else f"{prefix}stderr")
+
+    def expect(self, tty: bool, stdin: bool) -> None:
+        """Say what a process that this one will make itself is going to need: `make_ends`, or `take_terminal`."""
+        if self._opened:
+            raise Conflict("the streams of this process are open")
+        self._opened = True
+        self._terminal = tty
+        if not stdin:
+            self._stdin.close()
+
+    def make_ends(self) -> list[int]:
+        """Make the pipes that an expected process needs; returns its ends for 0 to 2.
+
+        They are the caller's, -1 for what the process does not get: with a terminal that is all of them.
+        """
+        ends = [-1, -1, -1]
+        if self._terminal:
+            return ends
+        if self._stdin.open:
+            ends[0], ours = os.pipe2(os.O_CLOEXEC)
+            os.set_blocking(ours, False)
+            self._stdin.start(ours, False)
+        for stream in NAMES:
+            ours, ends[stream] = os.pipe2(os.O_CLOEXEC)
+            os.set_blocking(ours, False)
+            self._unread[stream] = ours
+        return ends
+
+    def begin(self, master: int = -1, waits: bool = False) -> None:
+        """The expected process is there: read its outputs, or own the master of its terminal and read that.
+
+        While it `waits` for its start, what the pipes hold is the runtime's own talk and is dropped.
+        """
+        while self._unread:
+            stream, fd = self._unread.popitem()
+            if waits:
+                with contextlib.suppress(BlockingIOError):
+                    os.read(fd, READ)
+            self._outputs[stream] = self._make_output(stream, fd)
+        if master >= 0:
+            self._take_terminal(master)
+
+    def give_up(self) -> None:
+        """There will be no process: what is in the pipes is the runtime's own talk, which its log has too."""
+        while self._unread:
+            os.close(self._unread.popitem()[1])
+
+    def _take_terminal(self, master: int) -> None:
+        os.set_blocking(master, False)
+        self._master = master
+        self._outputs[STDOUT] = self._make_output(STDOUT, os.dup(master))
+        if self._stdin.open:
+            self._stdin.start(os.dup(master), True)
+
+    def resize(self, width: int, height: int) -> None:
+        """Set the size of the terminal in columns and rows (tty_ioctl(4)); Conflict where there is none."""
+        if self._master < 0:
+            raise Conflict("the process has no terminal")
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, _WINSIZE.pack(height, width, 0, 0))
 
     def attach(self, sock: socket.socket, wish: Wish) -> Client:
         """Subscribe a client; its output is held back until it is released."""
@@ -157,6 +225,9 @@ class ProcessStreams:
             self._deadline.cancel()
         self.ended = True
         self._stdin.close()
+        if self._master >= 0:
+            os.close(self._master)
+            self._master = -1
         for client in tuple(self._clients):
             client.end()
         drained, self._drained = self._drained, None

@@ -12,7 +12,7 @@ from wherry.containers.layout import Layout
 from wherry.containers.links import Linked, find_linked
 from wherry.host import netns
 from wherry.host.errors import translate
-from wherry.runtimes.shim import Shim
+from wherry.runtimes.tier import TierOf
 from wherry.state.record import Record
 from wherry.state.store import Slot, Store
 
@@ -39,10 +39,10 @@ class Joins:
 
     name = "joins"
 
-    def __init__(self, store: Store, shim: Shim, layout: Layout) -> None:
+    def __init__(self, store: Store, tier: TierOf, layout: Layout) -> None:
         """Take the records, the tier that knows whether a donor still runs, and the paths."""
         self._store = store
-        self._shim = shim
+        self._tier = tier
         self._layout = layout
 
     async def acquire(self, slot: Slot) -> Joined:
@@ -78,7 +78,7 @@ class Joins:
 
     async def _check(self, donor: Record, process: int) -> None:
         """The runtime still knows the pid as the donor's, and it has belonged to one process all the time."""
-        state = await self._shim.state(donor.id)
+        state = await self._tier(donor.id).state(donor.id)
         ended = bool(select.select([process], [], [], 0)[0])
         if state is None or state.pid != donor.pid or state.status == "stopped" or ended:
             raise _ended(donor)

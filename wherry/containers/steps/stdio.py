@@ -38,7 +38,7 @@ class Streams:
         with translate("make the container's directory"):
             self._layout.make_directory(rec.id)
         keeper = await self._keepers.fork(rec.id, rec.generation, self._log(rec))
-        stdio = await keeper.open(rec.config.tty, rec.config.open_stdin)
+        stdio = await keeper.open(rec.config.tty, rec.config.open_stdin, parent=rec.direct)
         await self._hub.enter(rec.id, keeper)
         return stdio
 

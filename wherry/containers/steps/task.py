@@ -1,6 +1,6 @@
 """Step task: the runtime has created the container; its first process waits before exec."""
 
-import msgspec
+from typing import Any
 
 from wherry.base.errors import EngineError, InvalidParameter
 from wherry.base.offload import offload
@@ -8,7 +8,7 @@ from wherry.base.refs import is_digest, parse, with_default_tag
 from wherry.containers.failure import at_runtime
 from wherry.containers.restore import Restore
 from wherry.runtimes.registry import Runtime
-from wherry.runtimes.shim import Shim
+from wherry.runtimes.tier import TierOf
 from wherry.state.record import Record
 from wherry.state.store import Slot
 from wherry.streams.keepers import Stdio
@@ -23,13 +23,12 @@ class Task:
 
     name = "task"
 
-    def __init__(self, shim: Shim, restore: Restore) -> None:
+    def __init__(self, tier: TierOf, restore: Restore) -> None:
         """Take the tier that runs tasks, and where checkpoints come from."""
         self._restore = restore
-        self._shim = shim
-        self._encode = msgspec.json.Encoder().encode
+        self._tier = tier
 
-    async def acquire(self, slot: Slot, spec: dict[str, object], runtime: Runtime, stdio: Stdio) -> int:
+    async def acquire(self, slot: Slot, spec: dict[str, Any], runtime: Runtime, stdio: Stdio) -> int:
         """Create container and task; returns the pid of its first process, 0 when that is restored from a checkpoint.
 
         InvalidParameter when the runtime's program is not there: a start by policy has not checked it before.
@@ -40,9 +39,9 @@ class Task:
         pipes = (stdio.stdin, stdio.stdout, stdio.stderr)
         stage = ""
         try:
-            await self._shim.register(rec.id, self._encode(spec), runtime, image_name(rec))
+            await self._tier(rec.id).register(rec.id, spec, runtime, image_name(rec))
             stage = "failed to create task for container: "
-            pid = await self._shim.create(rec.id, runtime, pipes, rec.config.tty, checkpoint)
+            pid = await self._tier(rec.id).create(rec.id, runtime, pipes, rec.config.tty, checkpoint)
         except EngineError as error:
             raise at_runtime(f"{stage}{error}") from error
         if checkpoint is not None:
@@ -51,7 +50,7 @@ class Task:
 
     async def release(self, rec: Record) -> None:
         """Kill, reap and delete; nothing there is fine."""
-        await self._shim.delete(rec.id)
+        await self._tier(rec.id).delete(rec.id)
         await self._restore.end(rec)
 
 
@@ -71,18 +70,18 @@ class Run:
 
     name = "run"
 
-    def __init__(self, shim: Shim, restore: Restore) -> None:
+    def __init__(self, tier: TierOf, restore: Restore) -> None:
         """Take the tier that runs tasks, and where checkpoints come from."""
         self._restore = restore
-        self._shim = shim
+        self._tier = tier
 
     async def acquire(self, slot: Slot, pid: int) -> int:
         """Start the created task, or restore it; returns the pid of its first process, created as `pid` or only now."""
         try:
             if slot.rec.checkpoint:
-                pid = await self._shim.restore(slot.rec.id)
+                pid = await self._tier(slot.rec.id).restore(slot.rec.id)
             else:
-                await self._shim.start(slot.rec.id)
+                await self._tier(slot.rec.id).start(slot.rec.id)
         except EngineError as error:
             raise at_runtime(str(error)) from error
         await self._restore.end(slot.rec)
@@ -90,4 +89,4 @@ class Run:
 
     async def release(self, rec: Record) -> None:
         """Kill the process, so that what reads its streams sees their end; nothing there is fine."""
-        await self._shim.kill_all(rec.id)
+        await self._tier(rec.id).kill_all(rec.id)

@@ -1,0 +1,274 @@
+"""The direct tier on real keepers, with a small program in the place of the OCI runtime."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from tests.unit.streams_harness import ID, SOON, Engine, engine
+from wherry.base.errors import NotFound, System
+from wherry.host.groups import Groups
+from wherry.runtimes.direct import EXIT, HELD, LOST, Direct, Held, complaint, end_commands
+from wherry.runtimes.registry import Runtime
+from wherry.streams import parent
+from wherry.streams.keepers import AttachOptions
+
+NO_PIPES = ("", "", "")
+RUNTIME = r"""#!/bin/sh
+# The command line of an OCI runtime. The container's command is in config.json, an exec's in its process file.
+while :; do
+  case $1 in
+  --root) root=$2; shift 2 ;;
+  --log) log=$2; shift 2 ;;
+  --log-format) shift 2 ;;
+  *) break ;;
+  esac
+done
+verb=$1; shift
+while [ $# -gt 1 ]; do
+  case $1 in
+  --bundle) text=$2/config.json; shift 2 ;;
+  --process) text=$2; shift 2 ;;
+  --pid-file) pid_file=$2; shift 2 ;;
+  *) shift ;;
+  esac
+done
+state=$root/$1
+command=$(sed -n 's/.*"command":"\([^"]*\)".*/\1/p' "$text" 2>/dev/null)
+echo "$verb" >> "$root/calls"
+echo "talk of the runtime" >&2
+exec 3<&0
+case $verb in
+create)
+  mkdir "$state" && mkfifo "$state/go"
+  if [ "$command" = refused ]; then echo '{"level":"error","msg":"no such command"}' > "$log"; exit 1; fi
+  if [ "$command" = killed ]; then kill -9 $$; fi
+  if [ "$command" = slow ]; then echo > "$state/slow"; sleep 1000; fi
+  (read -r _ < "$state/go"; exec sh -c "$command" <&3 3<&-) &
+  echo $! > "$pid_file"
+  ;;
+exec)
+  sh -c "$command" <&3 3<&- &
+  echo $! > "$pid_file"
+  ;;
+start) echo > "$state/go" ;;
+delete) rm -rf "$state" ;;
+esac
+"""
+
+
+class FakeGroups:
+    """Cgroups that remember who was put in: what is killed is what the test names."""
+
+    def __init__(self) -> None:
+        self.members: list[int] = []
+        self.removed: list[str] = []
+
+    def kill(self, group: str) -> None:
+        for pid in self.members:
+            if os.path.exists(f"/proc/{pid}"):
+                os.kill(pid, signal.SIGKILL)
+
+    def remove(self, group: str) -> None:
+        self.removed.append(group)
+
+    def frozen(self, group: str) -> bool:
+        return False
+
+
+class Tier:
+    """A Direct and what it works on."""
+
+    def __init__(self, it: Engine, root: Path) -> None:
+        self.it, self.root, self.groups = it, root, FakeGroups()
+        self.program = root / "runtime"
+        self.program.write_text(RUNTIME)
+        self.program.chmod(0o755)
+        self.state = root / "state"
+        self.elsewhere: list[list[str]] = []
+        self.runtime = Runtime(
+            "test", "", program=str(self.program), command=str(self.program), direct_root=str(self.state)
+        )
+        self.direct = self.make()
+
+    def make(self) -> Direct:
+        """Return one that knows nothing of the runs, as after a restart."""
+        groups = cast(Groups, self.groups)
+        return Direct(self.it.keepers.of, self.it.keepers.runs, self._run, groups, lambda path: path, os.environ)
+
+    async def _run(self, argv: list[str], environ: Mapping[str, str]) -> None:
+        self.elsewhere.append(argv)
+        process = await asyncio.create_subprocess_exec(*argv, env=dict(environ))
+        assert await process.wait() == 0
+
+    async def create(self, command: str, stdin: bool = False) -> int:
+        keeper = await self.it.keepers.fork(ID, 1, self.it.target)
+        await keeper.open(False, stdin, parent=True)
+        spec: dict[str, Any] = {"linux": {"cgroupsPath": f"/docker/{ID}"}, "process": {}, "command": command}
+        await self.direct.register(ID, spec, self.runtime, "")
+        pid = await self.direct.create(ID, self.runtime, NO_PIPES, False)
+        self.groups.members.append(pid)
+        return pid
+
+    @property
+    def directory(self) -> Path:
+        return Path(self.it.keepers.directory(ID, 1))
+
+    def calls(self) -> list[str]:
+        return (self.state / "calls").read_text().split()
+
+
+@asynccontextmanager
+async def tier(root: Path) -> AsyncIterator[Tier]:
+    async with asyncio.timeout(60), engine(root / "x") as it:
+        yield Tier(it, root)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "x").mkdir()
+    return tmp_path
+
+
+async def test_a_whole_life(root: Path) -> None:
+    async with tier(root) as t:
+        pid = await t.create("cat; echo done; exit 5", stdin=True)
+        keeper = t.it.keepers.of(ID)
+        assert keeper is not None
+        client = await t.it.attach(keeper, AttachOptions(stdin=True, stdout=True, stderr=True, stdin_once=True))
+        state = await t.direct.state(ID)
+        assert state is not None
+        assert (state.pid, state.status) == (pid, "running")
+        assert await t.direct.start(ID) == pid
+        await client.write(b"in\n")
+        assert await client.read(3) == b"in\n"
+        client.half_close()
+        assert await client.read(5) == b"done\n"
+        exit = await t.direct.wait(ID, "", SOON)
+        assert (exit.status, exit.note) == (5, "")
+        assert (t.directory / EXIT).exists(), "on disk before anybody is told"
+        again = t.make()
+        assert await again.wait(ID, "", SOON) == exit
+        await keeper.end(1.0)
+        assert "talk" not in t.it.log.read_text(), "what a runtime says is not the container's"
+        await t.direct.delete(ID)
+        assert (t.calls(), t.groups.removed) == (["create", "start", "delete"], [f"/docker/{ID}"])
+        assert not (t.directory / HELD).exists()
+        await t.direct.delete(ID)
+        client.close()
+        await t.it.keepers.release(ID, 1)
+        assert await t.direct.state(ID) is None
+
+
+async def test_an_exec(root: Path) -> None:
+    async with tier(root) as t:
+        await t.create("sleep 1000")
+        await t.direct.start(ID)
+        keeper = t.it.keepers.of(ID)
+        assert keeper is not None
+        await keeper.open_exec("e1", False, False)
+        client = await t.it.attach(keeper, AttachOptions(stdout=True), exec_id="e1")
+        await t.direct.exec(ID, "e1", b'{"command":"echo out; exit 7"}', NO_PIPES, False)
+        pid = await t.direct.start(ID, "e1")
+        assert pid > 0
+        assert (await t.direct.wait(ID, "e1", SOON)).status == 7
+        assert await client.read(4) == b"out\n"
+        with pytest.raises(NotFound, match="process already finished"):
+            await t.direct.kill(ID, signal.SIGTERM, "e1")
+        await t.direct.delete_process(ID, "e1")
+        await keeper.end_exec("e1", 1.0)
+        with pytest.raises(NotFound):
+            await t.direct.wait(ID, "e1", SOON)
+        await t.direct.kill(ID, signal.SIGTERM)
+        assert (await t.direct.wait(ID, "", SOON)).status == 128 + signal.SIGTERM
+        client.close()
+
+
+async def test_what_the_runtime_refuses_is_said_in_its_words(root: Path) -> None:
+    async with tier(root) as t:
+        with pytest.raises(System, match=r"^OCI runtime create failed: no such command$"):
+            await t.create("refused")
+        await t.direct.delete(ID)
+        assert not (t.state / ID).exists()
+
+
+async def test_a_runtime_that_is_killed_leaves_nothing(root: Path) -> None:
+    async with tier(root) as t:
+        with pytest.raises(System, match="unable to retrieve OCI runtime error: runtime did not terminate .*signal 9"):
+            await t.create("killed")
+        await t.direct.delete(ID)
+        assert (t.state / ID, t.groups.removed) != (None, [])
+        assert not (t.state / ID).exists()
+
+
+async def test_a_create_under_way_is_killed_by_a_delete(root: Path) -> None:
+    async with tier(root) as t:
+        create = asyncio.create_task(t.create("slow"))
+        while not (t.state / ID / "slow").exists():  # noqa: ASYNC110 - told by a file of another process
+            await asyncio.sleep(0.01)
+        await t.direct.delete(ID)
+        with pytest.raises(System, match="signal 9"):
+            await create
+        assert not (t.state / ID).exists()
+
+
+async def test_a_dead_keeper_takes_its_container_along(root: Path) -> None:
+    async with tier(root) as t:
+        await t.create("sleep 1000")
+        await t.direct.start(ID)
+        keeper = t.it.keepers.of(ID)
+        assert keeper is not None
+        waiting = asyncio.create_task(t.direct.wait(ID, "", SOON))
+        os.kill(keeper.pid, signal.SIGKILL)
+        exit = await waiting
+        assert (exit.status, exit.note) == (137, LOST)
+        await t.direct.delete(ID)
+        assert t.elsewhere[0][-3:] == ["delete", "--force", ID]
+        assert not (t.state / ID).exists()
+
+
+async def test_a_later_daemon_knows_what_was_launched(root: Path) -> None:
+    async with tier(root) as t:
+        pid = await t.create("exit 3")
+        first = t.it.keepers.of(ID)
+        assert first is not None
+        await t.direct.start(ID)
+        await t.direct.wait(ID, "", SOON)
+        first.close()
+        assert await t.it.keepers.adopt(ID, 1) is not None
+        state = await t.make().state(ID)
+        assert state is not None
+        assert (state.pid, state.status, state.exit_status) == (pid, "stopped", 3)
+
+
+def test_commands_of_a_dead_keeper_are_found_by_root_and_id(tmp_path: Path) -> None:
+    held = Held(["/bin/sh", "--root", "/r"], "/r", "/g")
+    script = "trap '' TERM; read x"
+    read, write = os.pipe()
+    pids = []
+    for ident in ("other", ID):
+        argv = ["/bin/sh", "-c", script, "--root", "/r", "create", ident]
+        pids.append(os.posix_spawn("/bin/sh", argv, {}, file_actions=[(os.POSIX_SPAWN_DUP2, read, 0)]))
+    end_commands(held, ID)
+    assert os.WTERMSIG(os.waitpid(pids[1], 0)[1]) == signal.SIGKILL
+    assert os.waitpid(pids[0], os.WNOHANG) == (0, 0)
+    os.kill(pids[0], signal.SIGKILL)
+    os.waitpid(pids[0], 0)
+    os.close(read)
+    os.close(write)
+
+
+def test_the_last_error_counts() -> None:
+    log = '{"level":"warning","msg":"w"}\n{"level":"error","msg":"one"}\nnoise\n{"level":"error","msg":"two"}\n'
+    assert complaint("exec", "/x/crun", 1, log) == "OCI runtime exec failed: two"
+    silent = "OCI runtime create failed: unable to retrieve OCI runtime error: crun did not terminate successfully: "
+    assert complaint("create", "/x/crun", 1, "") == silent + "exit status 1"
+
+
+def test_both_sides_mean_the_same_file() -> None:
+    assert parent.EXIT == EXIT

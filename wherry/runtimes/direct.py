@@ -1,0 +1,426 @@
+"""The direct tier: the container's keeper is its parent and runs an OCI runtime, `crun` or `runc`, without a shim.
+
+A run's directory `<exec-root>/c/<id>/<generation>/` is the bundle. `direct.json` in it comes before the first effect
+and says what `delete` needs: the runtime's words and the cgroup. What keeps its state elsewhere is the runtime alone,
+below its own root.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import os
+import shutil
+import signal
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+import msgspec
+
+from wherry.base.errors import DeadlineExceeded, NotFound, System, Unavailable, Unimplemented
+from wherry.base.offload import offload
+from wherry.containerd.tasks import LAUNCH_DEADLINE, Exit, TaskState
+from wherry.host import files, proc
+from wherry.host.errors import translate
+from wherry.host.groups import Groups
+from wherry.model.image import Descriptor
+from wherry.runtimes.filters import Filters, Key
+from wherry.runtimes.registry import Runtime
+from wherry.runtimes.tier import Pipes
+
+log = logging.getLogger("wherry.direct")
+
+HELD = "direct.json"
+"""File of a run's directory that names what the run may hold."""
+EXIT = "exit.json"
+"""File that a keeper leaves when the container's own process has ended (streams/parent.py)."""
+KILLED = 137
+LOST = "its keeper died, and with it the container"
+CALL_SECONDS = 10.0
+
+
+class Held(msgspec.Struct, frozen=True):
+    """What a run may hold: the runtime's command line before the verb, and the container's cgroup."""
+
+    runtime: list[str]
+    root: str
+    group: str
+
+
+class _End(msgspec.Struct, frozen=True):
+    status: int
+    at: int
+
+
+class _Spec(msgspec.Struct):
+    process: dict[str, Any]
+
+
+class _Message(msgspec.Struct):
+    msg: str = ""
+    level: str = ""
+
+
+class End(Protocol):
+    """How a process ended; see streams/ends.py."""
+
+    @property
+    def status(self) -> int:
+        """Return the exit status, 128 + n for signal n."""
+        ...
+
+    @property
+    def at_ns(self) -> int:
+        """Return when, in nanoseconds since the epoch."""
+        ...
+
+
+class Ends(Protocol):
+    """The processes that a keeper has launched; see streams/ends.py."""
+
+    def launched(self, exec_id: str, pid: int) -> None:
+        """Note a process."""
+        ...
+
+    def pid(self, exec_id: str) -> int:
+        """Return its pid, 0 for none."""
+        ...
+
+    def end(self, exec_id: str) -> End | None:
+        """Return how it ended, None for not yet."""
+        ...
+
+    def wait(self, exec_id: str) -> Awaitable[End]:
+        """Wait for that."""
+        ...
+
+
+class Keeper(Protocol):
+    """The keeper of a run; see streams/keepers.py."""
+
+    @property
+    def directory(self) -> str:
+        """Return the directory of the run."""
+        ...
+
+    @property
+    def ends(self) -> Ends:
+        """Return what it has launched."""
+        ...
+
+    def ask(self, order: str, *, deadline: float, **rest: Any) -> Awaitable[dict[str, Any]]:
+        """Give an order and return its answer."""
+        ...
+
+
+Environment = Mapping[str, str]
+
+
+class Direct:
+    """Creates, starts, signals, waits for and deletes containers by their keepers."""
+
+    def __init__(
+        self,
+        keeper: Callable[[str], Keeper | None],
+        runs: Callable[[str], list[str]],
+        run_elsewhere: Callable[[list[str], Environment], Awaitable[None]],
+        groups: Groups,
+        group_of: Callable[[str], str],
+        environ: Environment,
+    ) -> None:
+        """Take the way to keepers, the cgroups, what reads a `linux.cgroupsPath`, and where programs are looked up.
+
+        `runs` (blocking) lists the directories of a container's runs, the latest last; `run_elsewhere` runs a command
+        where there is no keeper to run it.
+        """
+        self._keeper = keeper
+        self._runs = runs
+        self._run_elsewhere = run_elsewhere
+        self._groups = groups
+        self._group_of = group_of
+        self._environ = {"PATH": environ.get("PATH", os.defpath)}
+        self._numbers = itertools.count()
+        self._known: dict[str, Held] = {}
+        """By directory: what was written or read before."""
+        self._filters = Filters()
+        self._unlearned: dict[str, Key | None] = {}
+        """By directory, from `register` to `create`: the profile whose filter is not known yet."""
+        self._terminals: dict[str, bool] = {}
+        """Of execs that are made but not started: whether they have a terminal."""
+
+    async def register(self, ident: str, spec: dict[str, Any], runtime: Runtime, image: str) -> None:
+        """Write the bundle, and first of all what the run may hold; System names what cannot be written."""
+        directory = self._living(ident).directory
+        group = self._group_of(spec["linux"]["cgroupsPath"])
+        if ident not in group:
+            raise System(f"the cgroup {group} is not the container's own")
+        program = shutil.which(runtime.command, path=self._environ["PATH"]) or runtime.command
+        key = self._filters.offer(program, spec)
+        held = Held([program, *runtime.flags, "--root", runtime.direct_root], runtime.direct_root, group)
+        await offload(_lay_down, directory, msgspec.json.encode(spec), held)
+        self._known[directory], self._unlearned[directory] = held, key
+
+    async def create(
+        self, ident: str, runtime: Runtime, pipes: Pipes, terminal: bool, checkpoint: Descriptor | None = None
+    ) -> int:
+        """Run `create`; returns the pid. System in the runtime's words, behind those that a shim puts before them."""
+        if checkpoint is not None:
+            raise _absent("restore")
+        keeper = self._living(ident)
+        pid = await self._launch(keeper, ident, "", ["create", "--bundle", keeper.directory], terminal)
+        key = self._unlearned.pop(keeper.directory, None)
+        if key is not None:
+            await self._filters.learn(key, f"{runtime.direct_root}/{ident}")
+        return pid
+
+    async def start(self, ident: str, exec_id: str = "") -> int:
+        """Release the container's process, or run an exec; returns the pid."""
+        keeper = self._living(ident)
+        if exec_id:
+            process = f"{keeper.directory}/{exec_id}.json"
+            words = ["exec", "--detach", "--process", process]
+            return await self._launch(keeper, ident, exec_id, words, self._terminals.pop(exec_id, False))
+        await self._run(ident, "start", ident)
+        return keeper.ends.pid("")
+
+    async def restore(self, ident: str) -> int:
+        """Unimplemented: see `checkpoint`."""
+        raise _absent("restore")
+
+    async def exec(self, ident: str, exec_id: str, process: bytes, pipes: Pipes, terminal: bool) -> None:
+        """Keep the process for `start`."""
+        path = f"{self._living(ident).directory}/{exec_id}.json"
+        with translate("write the process of an exec"):
+            await offload(files.write_in_place, path, process, 0o600)
+        self._terminals[exec_id] = terminal
+
+    async def process(self, ident: str) -> dict[str, Any]:
+        """Return the OCI process that the container was created with."""
+        spec = await offload(_read, f"{self._living(ident).directory}/config.json")
+        return msgspec.json.decode(spec, type=_Spec).process
+
+    async def resize(self, ident: str, exec_id: str, width: int, height: int) -> None:
+        """Resize a process's terminal, in characters."""
+        keeper = self._living(ident)
+        await keeper.ask("resize", exec_id=exec_id, width=width, height=height, deadline=CALL_SECONDS)
+
+    async def close_stdin(self, ident: str, exec_id: str) -> None:
+        """Nothing: the keeper writes the only end there is, and closes it by itself."""
+
+    async def delete_process(self, ident: str, exec_id: str) -> None:
+        """Forget an exec that has ended; gone is fine."""
+        self._terminals.pop(exec_id, None)
+        keeper = self._keeper(ident)
+        if keeper is not None:
+            with translate("forget an exec"), contextlib.suppress(FileNotFoundError):
+                os.unlink(f"{keeper.directory}/{exec_id}.json")
+
+    async def kill(self, ident: str, number: int, exec_id: str = "") -> None:
+        """Signal a process; NotFound when it is gone."""
+        await self._living(ident).ask("signal", exec_id=exec_id, number=number, deadline=CALL_SECONDS)
+
+    async def kill_all(self, ident: str) -> None:
+        """SIGKILL everything in the container; gone or never started is fine."""
+        for directory in await offload(self._runs, ident):
+            held = await self._read_held(directory)
+            if held is not None:
+                await offload(self._groups.kill, held.group)
+
+    async def update(self, ident: str, resources: bytes) -> None:
+        """Change the limits (JSON of the OCI resources)."""
+        path = f"{self._living(ident).directory}/resources.json"
+        with translate("write the limits"):
+            await offload(files.write_in_place, path, resources, 0o600)
+        await self._run(ident, "update", "--resources", path, ident)
+
+    async def pids(self, ident: str) -> list[int]:
+        """Return the pids of all processes, as this host counts them."""
+        return await offload(self._groups.pids, (await self._held(ident)).group)
+
+    async def pause(self, ident: str) -> None:
+        """Freeze everything in the container."""
+        await self._run(ident, "pause", ident)
+
+    async def resume(self, ident: str) -> None:
+        """Let it run on."""
+        await self._run(ident, "resume", ident)
+
+    async def checkpoint(self, ident: str, exit: bool, work: str, lease: str) -> list[Descriptor]:
+        """Unimplemented: checkpoints are the shim tier's."""
+        raise _absent("checkpoint")
+
+    async def wait(self, ident: str, exec_id: str, seconds: float) -> Exit:
+        """Wait for a process; DeadlineExceeded after `seconds`, NotFound when there is none.
+
+        A keeper that dies takes its container along: what is left of it is killed, and that is its end.
+        """
+        keeper = self._keeper(ident)
+        if keeper is not None:
+            try:
+                async with asyncio.timeout(seconds):
+                    end = await keeper.ends.wait(exec_id)
+                return Exit(end.status, end.at_ns)
+            except TimeoutError as error:
+                raise DeadlineExceeded(f"container {ident} still runs after {seconds:g} s") from error
+            except Unavailable:
+                if exec_id:
+                    raise
+        return await self._bury(ident)
+
+    async def state(self, ident: str) -> TaskState | None:
+        """Return what is known of the container's own process, None for nothing."""
+        keeper = self._keeper(ident)
+        if keeper is None or not keeper.ends.pid(""):
+            return None
+        pid, end = keeper.ends.pid(""), keeper.ends.end("")
+        if end is not None:
+            return TaskState(ident, pid, "stopped", end.status, end.at_ns)
+        frozen = await offload(self._groups.frozen, (await self._held(ident)).group)
+        return TaskState(ident, pid, "paused" if frozen else "running", 0, 0)
+
+    async def delete(self, ident: str) -> None:
+        """Kill, reap and delete the container; nothing there is fine. DeadlineExceeded if it cannot be killed."""
+        for directory in await offload(self._runs, ident):
+            held = await self._read_held(directory)
+            if held is not None:
+                await self._delete(ident, directory, held)
+                self._known.pop(directory, None)
+                self._unlearned.pop(directory, None)
+
+    async def _delete(self, ident: str, directory: str, held: Held) -> None:
+        """End commands under way, then the processes, then let the runtime and the kernel forget the container."""
+        keeper = self._keeper(ident)
+        if keeper is not None and keeper.directory != directory:
+            keeper = None
+        await self._quiet(keeper, ident, held)
+        await offload(self._groups.kill, held.group)
+        if await offload(os.path.isdir, f"{held.root}/{ident}"):
+            await self._forget(keeper, ident, held)
+        await offload(self._clear, ident, directory, held)
+
+    async def _quiet(self, keeper: Keeper | None, ident: str, held: Held) -> None:
+        if keeper is not None:
+            with contextlib.suppress(Unavailable):
+                await keeper.ask("quiet", deadline=CALL_SECONDS)
+                return
+        await offload(end_commands, held, ident)
+
+    async def _forget(self, keeper: Keeper | None, ident: str, held: Held) -> None:
+        """The runtime's own delete; where that fails, as for what it has half made, `_clear` does without it."""
+        words = ["delete", "--force", ident]
+        try:
+            if keeper is not None:
+                with contextlib.suppress(Unavailable):
+                    await self._ask(keeper, "run", held, words)
+                    return
+            await self._run_elsewhere([*held.runtime, *words], self._environ)
+        except System as error:
+            log.warning("container %s: what its runtime cannot delete is removed without it: %s", ident, error)
+
+    def _clear(self, ident: str, directory: str, held: Held) -> None:
+        """Remove what a runtime that was killed in the middle has left, and the note of it last."""
+        self._groups.remove(held.group)
+        with translate("remove what the runtime has left"):
+            files.remove_tree(f"{held.root}/{ident}")
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(f"{directory}/{HELD}")
+
+    async def _bury(self, ident: str) -> Exit:
+        """Return the end of a container whose keeper is gone: what the keeper stored, else a kill of what is left."""
+        directories = await offload(self._runs, ident)
+        if not directories:
+            raise NotFound(f"container {ident} has no run")
+        text = await offload(_read, f"{directories[-1]}/{EXIT}")
+        if text:
+            end = msgspec.json.decode(text, type=_End)
+            return Exit(end.status, end.at)
+        await self.kill_all(ident)
+        return Exit(KILLED, time.time_ns(), LOST)
+
+    async def _launch(self, keeper: Keeper, ident: str, exec_id: str, words: list[str], terminal: bool) -> int:
+        console = f"{exec_id[:12] or 'init'}.sock" if terminal else ""
+        pid_file = f"{keeper.directory}/{exec_id or 'init'}.pid"
+        words = [*words, "--pid-file", pid_file, *(["--console-socket", console] if console else []), ident]
+        held = await self._held(ident)
+        answer = await self._ask(keeper, "launch", held, words, exec_id=exec_id, pid_file=pid_file, console=console)
+        keeper.ends.launched(exec_id, answer["pid"])
+        return int(answer["pid"])
+
+    async def _run(self, ident: str, *words: str) -> None:
+        await self._ask(self._living(ident), "run", await self._held(ident), list(words))
+
+    async def _ask(self, keeper: Keeper, order: str, held: Held, words: list[str], **rest: str) -> dict[str, Any]:
+        """Have a command run; System in a shim's words when it fails."""
+        path = f"{keeper.directory}/{next(self._numbers)}.log"
+        answer = await keeper.ask(
+            order,
+            argv=[*held.runtime, "--log", path, "--log-format", "json", *words],
+            environ=self._environ,
+            log=path,
+            deadline=LAUNCH_DEADLINE,
+            **rest,
+        )
+        if answer.get("status"):
+            raise System(complaint(words[0], held.runtime[0], answer["status"], answer["log"]))
+        return answer
+
+    def _living(self, ident: str) -> Keeper:
+        keeper = self._keeper(ident)
+        if keeper is None:
+            raise NotFound(f"container {ident} has no keeper")
+        return keeper
+
+    async def _held(self, ident: str) -> Held:
+        held = await self._read_held(self._living(ident).directory)
+        if held is None:
+            raise NotFound(f"container {ident} is gone")
+        return held
+
+    async def _read_held(self, directory: str) -> Held | None:
+        if directory not in self._known:
+            text = await offload(_read, f"{directory}/{HELD}")
+            if not text:
+                return None
+            self._known[directory] = msgspec.json.decode(text, type=Held)
+        return self._known[directory]
+
+
+def complaint(verb: str, program: str, status: int, log: str) -> str:
+    """Return why a command of a runtime failed, in the words that a shim finds for it (start.md 3.3)."""
+    said = ""
+    for line in log.splitlines():
+        with contextlib.suppress(msgspec.DecodeError):
+            message = msgspec.json.decode(line.encode(), type=_Message)
+            said = message.msg if message.level in ("error", "fatal") else said
+    if not said:
+        how = f"signal {status - 128}" if status > 128 else f"exit status {status}"
+        said = (
+            f"unable to retrieve OCI runtime error: {os.path.basename(program)} did not terminate successfully: {how}"
+        )
+    return f"OCI runtime {verb} failed: {said.strip()}"
+
+
+def end_commands(held: Held, ident: str) -> None:
+    """Kill (blocking) the runtime's commands for a container that a dead keeper has left behind."""
+    for process, argv in proc.command_lines():
+        if argv[0] == held.runtime[0] and held.root in argv and ident in argv:
+            proc.kill(process, signal.SIGKILL)
+
+
+def _lay_down(directory: str, spec: bytes, held: Held) -> None:
+    with translate("write the bundle"):
+        os.makedirs(held.root, 0o700, exist_ok=True)
+        files.write_in_place(f"{directory}/{HELD}", msgspec.json.encode(held), 0o600)
+        files.write_in_place(f"{directory}/config.json", spec, 0o600)
+
+
+def _absent(what: str) -> Unimplemented:
+    return Unimplemented(f"a direct runtime has no {what}: use the runtime runc or crun for a container that needs it")
+
+
+def _read(path: str) -> bytes:
+    """Return the content of a file, empty when there is none."""
+    with translate("read a file of a run"), contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
+        return file.read()
+    return b""
