@@ -12,7 +12,7 @@ from typing import Any
 
 from docker import DockerClient
 
-from tests.real.box import Box
+from tests.real.box import TIER, Box
 from wherry.main.demo import demo_archive
 
 WHERRYD = str(Path(sys.executable).with_name("wherryd"))
@@ -56,7 +56,7 @@ class Engine:
         """Start the daemon, through a program `before` it if one is named, and wait for its READY=1 if it can."""
         command = [
             WHERRYD, "--data-root", str(self.data), "--exec-root", str(self.exec), "-p", str(self.root / "pid"),
-            "-H", self.host, "--debug", *self.flags, *flags,
+            "-H", self.host, "--debug", *(["--default-runtime", TIER] if TIER else []), *self.flags, *flags,
         ]  # fmt: skip
         self._notify.close()
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

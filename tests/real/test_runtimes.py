@@ -46,6 +46,7 @@ class Yard:
         slow = script(self.bin / "slow", '[ "$1" != features ] || exec sleep 1000\nexec runc "$@"')
         self.entries = {
             "crun": {"path": "crun"},
+            "direct": {"runtimeType": "io.wherry.direct.v1", "options": {"binary": "crun"}},
             "spoken": {"path": script(self.bin / "with a blank", spoken), "runtimeArgs": ARGUMENTS},
             "typed": {"runtimeType": "io.containerd.runc.v2", "options": {"BinaryName": "runc", "Root": "/run/typed"}},
             "by path": {"runtimeType": own},
@@ -75,7 +76,10 @@ def shared() -> Iterator[Engine]:
             engine.end()
 
 
-RUNTIMES = ["", "runc", "io.containerd.runc.v2", "flag", "crun", "spoken", "typed", "by path", "slow", OWN_SHIM]
+RUNTIMES = [
+    "", "runc", "io.containerd.runc.v2", "flag", "crun", "spoken", "typed", "by path", "slow", OWN_SHIM, "runc-direct",
+    "crun-direct", "direct",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", [*RUNTIMES, FIRST_SHIM])
@@ -162,7 +166,7 @@ def test_a_missing_shim(engine: Engine) -> None:
     assert (state["Status"], state["ExitCode"]) == ("created", 128)
 
 
-@pytest.mark.parametrize("name", ["nope", "/bin/sh", ".a.b", "crun-direct", "io.wherry.fast"])
+@pytest.mark.parametrize("name", ["nope", "/bin/sh", ".a.b", "io.wherry.fast"])
 def test_an_unknown_name(engine: Engine, name: str) -> None:
     done = engine.docker("create", "--runtime", name, IMAGE, "true")
     assert done.returncode == 1
