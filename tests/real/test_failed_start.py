@@ -13,7 +13,7 @@ from tests.real.engine import Engine
 from tests.real.leaks import assert_no_leaks, look
 
 WRONG_KIND = (
-    "not a directory: unknown: Are you trying to mount a directory onto a file (or vice-versa)? "
+    "Are you trying to mount a directory onto a file (or vice-versa)? "
     "Check if the specified host path exists and is the expected type"
 )
 

@@ -1,6 +1,7 @@
 """The direct tier on real keepers, with a small program in the place of the OCI runtime."""
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import AsyncIterator, Mapping
@@ -13,8 +14,9 @@ import pytest
 from tests.unit.streams_harness import ID, SOON, Engine, engine
 from wherry.base.errors import NotFound, System
 from wherry.host.groups import Groups
-from wherry.runtimes.direct import EXIT, HELD, LOST, Direct, Held, complaint, end_commands
+from wherry.runtimes.direct import EXIT, HELD, LOST, Direct, Held, end_commands
 from wherry.runtimes.registry import Runtime
+from wherry.runtimes.words import complaint
 from wherry.streams import parent
 from wherry.streams.keepers import AttachOptions
 
@@ -77,6 +79,9 @@ class FakeGroups:
     def remove(self, group: str) -> None:
         self.removed.append(group)
 
+    def memory(self, group: str) -> str:
+        return ""
+
     def frozen(self, group: str) -> bool:
         return False
 
@@ -109,7 +114,11 @@ class Tier:
     async def create(self, command: str, stdin: bool = False) -> int:
         keeper = await self.it.keepers.fork(ID, 1, self.it.target)
         await keeper.open(False, stdin, parent=True)
-        spec: dict[str, Any] = {"linux": {"cgroupsPath": f"/docker/{ID}"}, "process": {}, "command": command}
+        spec: dict[str, Any] = {
+            "linux": {"cgroupsPath": f"/docker/{ID}"},
+            "process": {"args": ["x"], "terminal": False},
+            "command": command,
+        }
         await self.direct.register(ID, spec, self.runtime, "")
         pid = await self.direct.create(ID, self.runtime, NO_PIPES, False)
         self.groups.members.append(pid)
@@ -173,7 +182,7 @@ async def test_an_exec(root: Path) -> None:
         assert keeper is not None
         await keeper.open_exec("e1", False, False)
         client = await t.it.attach(keeper, AttachOptions(stdout=True), exec_id="e1")
-        await t.direct.exec(ID, "e1", b'{"command":"echo out; exit 7"}', NO_PIPES, False)
+        await t.direct.exec(ID, "e1", b'{"args":["x"],"command":"echo out; exit 7"}', NO_PIPES, False)
         pid = await t.direct.start(ID, "e1")
         assert pid > 0
         assert (await t.direct.wait(ID, "e1", SOON)).status == 7
@@ -268,6 +277,28 @@ def test_the_last_error_counts() -> None:
     assert complaint("exec", "/x/crun", 1, log) == "OCI runtime exec failed: two"
     silent = "OCI runtime create failed: unable to retrieve OCI runtime error: crun did not terminate successfully: "
     assert complaint("create", "/x/crun", 1, "") == silent + "exit status 1"
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (
+            "executable file `x` not found in $PATH: No such file or directory",
+            'exec: "x": executable file not found in $PATH',
+        ),
+        (
+            "executable file `/a/b` not found in $PATH: No such file or directory",
+            'exec: "/a/b": stat /a/b: no such file or directory',
+        ),
+        ("open executable: Permission denied", 'exec: "cmd": permission denied'),
+        ("open executable: Operation not permitted", 'exec: "cmd": permission denied'),
+        ("mount `/a` to `etc`: Not a directory", "mount `/a` to `etc`: not a directory"),
+        ('exec: "x": executable file not found in $PATH', 'exec: "x": executable file not found in $PATH'),
+    ],
+)
+def test_cruns_words_become_those_that_clients_know(said: str, words: str) -> None:
+    log = json.dumps({"level": "error", "msg": said})
+    assert complaint("create", "crun", 1, log, "cmd") == f"OCI runtime create failed: {words}"
 
 
 def test_both_sides_mean_the_same_file() -> None:

@@ -64,6 +64,7 @@ async def test_only_the_standard_library_and_a_few_modules_of_ours_are_loaded() 
         "wherry.base.units",
         "wherry.host",
         "wherry.host.forkserver",
+        "wherry.host.inotify",
         "wherry.host.packets",
         "wherry.host.proc",
         "wherry.streams",
@@ -73,7 +74,7 @@ async def test_only_the_standard_library_and_a_few_modules_of_ours_are_loaded() 
         ),
         *(
             f"wherry.streams.{name}"
-            for name in ("logdrivers", "logtarget", "parent", "pipes", "process", "reactor", "rotation")
+            for name in ("logdrivers", "logtarget", "memory", "parent", "pipes", "process", "reactor", "rotation")
         ),
         "wherry.streams.logdrivers.json_file",
         "wherry.streams.logdrivers.none",

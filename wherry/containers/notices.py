@@ -1,7 +1,7 @@
 """What keepers tell, and what the engine does about it."""
 
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from wherry.base.errors import NotFound
@@ -29,8 +29,13 @@ class Notices:
         processes: Processes,
         news: News,
         supervisor: Supervisor,
+        killed: Callable[[str], Coroutine[Any, Any, None]],
     ) -> None:
-        """Take the records, the tier, the step that makes keepers, the execs, who is told, and the owner of flows."""
+        """Take the records, the tier, the step that makes keepers, the execs, who is told, and the owner of flows.
+
+        `killed` notes that the kernel has killed a process of a container for want of memory.
+        """
+        self._killed = killed
         self._store = store
         self._tier = tier
         self._streams = streams
@@ -44,6 +49,8 @@ class Notices:
         match notice.kind:
             case "stdin-eof":
                 self._spawn(self._close_stdin(keeper, notice.exec_id), keeper)
+            case "oom":
+                self._spawn(self._killed(keeper.id), keeper)
             case "lost":
                 log.warning("%s", notice.text)
                 self._spawn(self._replace(keeper), keeper)

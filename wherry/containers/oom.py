@@ -51,9 +51,9 @@ class OomWatch:
         wanted = f'namespace=={self._channel.namespace},topic=="/tasks/oom"'
         async for envelope in subscribe(self._channel, (wanted,)):
             if envelope.topic != SUBSCRIBED:
-                await self._killed(envelope.event.get("container_id", ""))
+                await self.killed(envelope.event.get("container_id", ""))
 
-    async def _killed(self, ident: str) -> None:
+    async def killed(self, ident: str) -> None:
         """Note it, also when the exit that it caused has been settled already."""
         try:
             async with self._store.exclusive(ident) as slot:

@@ -29,12 +29,20 @@ class Groups:
         self._roots = sorted(mount.path for mount in mounts.values() if mount.kind in ("cgroup", "cgroup2"))
         legacy = {option: mount.path for mount in mounts.values() for option in mount.options if mount.kind == "cgroup"}
         self._freezer = legacy.get("freezer", "")
-        self._memory = legacy.get("memory", "")
+        unified = [mount.path for mount in mounts.values() if mount.kind == "cgroup2"]
+        self._memory = legacy.get("memory") or next(
+            (path for path in unified if "memory" in _text(f"{path}/cgroup.controllers").split()), ""
+        )
 
     def pids(self, group: str) -> list[int]:
         """Return every process, as the pid namespace of this process numbers them."""
         with translate("read the cgroup of a container"):
             return sorted({pid for path in self._paths(group) for pid in _pids(path)})
+
+    def memory(self, group: str) -> str:
+        """Return the directory that a group has where memory is limited, empty where it is not; whether it is there yet
+        is not asked."""
+        return f"{self._memory}{group}" if self._memory else ""
 
     def frozen(self, group: str) -> bool:
         """Tell whether the group is frozen, as pause leaves it."""

@@ -8,7 +8,7 @@ from wherry.main.config import Config
 from wherry.main.container_options import cgroup_driver, check_parent, read_profile, runs_systemd
 from wherry.main.programs import find_init, mount_options
 from wherry.model.image import Platform
-from wherry.runtimes.configured import DEFAULT, SHIM
+from wherry.runtimes.configured import DEFAULT, DIRECT, SHIM
 from wherry.spec.caps import from_mask
 from wherry.spec.facts import EngineFacts
 from wherry.spec.mounts import masked_paths, readonly_paths
@@ -62,9 +62,11 @@ def defaults(config: Config, host: HostFacts, facts: EngineFacts) -> Defaults:
 
 
 def _recursive_readonly(host: HostFacts) -> frozenset[str]:
-    """Return the runtimes that use mount_setattr(2), which came with Linux 5.12: only runc is asked."""
-    knows = kernel_version(host.kernel) >= (5, 12) and "rro" in mount_options(DEFAULT)
-    return frozenset((DEFAULT, SHIM)) if knows else frozenset()
+    """Return the runtimes that use mount_setattr(2), which came with Linux 5.12: only the stock ones are asked."""
+    if kernel_version(host.kernel) < (5, 12):
+        return frozenset()
+    knows = {program: "rro" in mount_options(program) for program in sorted(set(DIRECT.values()))}
+    return frozenset(name for name, program in {SHIM: DEFAULT, DEFAULT: DEFAULT, **DIRECT}.items() if knows[program])
 
 
 def _sysctl(name: str) -> str:

@@ -50,11 +50,15 @@ def read_programs(runtime: str) -> Programs:
 
 
 def mount_options(runtime: str) -> frozenset[str]:
-    """Return the mount options that a runtime knows by its `features` (blocking); none where it has no such command."""
+    """Return the mount options that a runtime knows by its `features` (blocking).
+
+    Where it has no such command: what crun 1.8, which is without, is known to have, else none.
+    """
     try:
         return frozenset(json.loads(program_output(runtime, "features"))["mountOptions"])
     except (ValueError, KeyError, TypeError):
-        return frozenset()
+        version = parse_runtime(runtime, program_output(runtime, "--version")).version
+        return frozenset(("rro",)) if runtime == "crun" and version.startswith("1.8") else frozenset()
 
 
 def find_init() -> str:

@@ -231,7 +231,8 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
     direct = Direct(keepers.of, keepers.runs, run_elsewhere, Groups(), group_path, os.environ)
     streams = Streams(keepers, hub, execs, layout)
     processes = Processes(tier, hub, news, supervisor, engine_facts.capabilities)
-    notices = Notices(store, tier, streams, execs, processes, news, supervisor)
+    ooms = OomWatch(store, channel, news, supervisor)
+    notices = Notices(store, tier, streams, execs, processes, news, supervisor, ooms.killed)
     unpacked = Unpacked(layout.containerd_temp)
     restore = Restore(content, leases, layout, unpacked, mark)
     netfiles, resolver = NetworkFiles(networking, layout, config.dns), Names(zygote, config.exec_root, supervisor)
@@ -351,7 +352,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         names=steps.names,
         restarts=restarts,
         monitors=monitors,
-        ooms=OomWatch(store, channel, news, supervisor),
+        ooms=ooms,
         metrics=metrics,
         mount_sweep=mount_sweep,
         bus=bus,

@@ -14,6 +14,7 @@ import shutil
 import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
@@ -28,6 +29,7 @@ from wherry.model.image import Descriptor
 from wherry.runtimes.filters import Filters, Key
 from wherry.runtimes.registry import Runtime
 from wherry.runtimes.tier import Pipes
+from wherry.runtimes.words import complaint
 
 log = logging.getLogger("wherry.direct")
 
@@ -57,9 +59,19 @@ class _Spec(msgspec.Struct):
     process: dict[str, Any]
 
 
-class _Message(msgspec.Struct):
-    msg: str = ""
-    level: str = ""
+class _Process(msgspec.Struct):
+    terminal: bool = False
+    args: list[str] = []
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is registered and not made yet."""
+
+    command: str
+    terminal: bool = False
+    filter: Key | None = None
+    """The profile whose filter is to be learnt."""
 
 
 class End(Protocol):
@@ -144,10 +156,8 @@ class Direct:
         self._known: dict[str, Held] = {}
         """By directory: what was written or read before."""
         self._filters = Filters()
-        self._unlearned: dict[str, Key | None] = {}
-        """By directory, from `register` to `create`: the profile whose filter is not known yet."""
-        self._terminals: dict[str, bool] = {}
-        """Of execs that are made but not started: whether they have a terminal."""
+        self._wanted: dict[tuple[str, str], _Wanted] = {}
+        """By container and exec id."""
 
     async def register(self, ident: str, spec: dict[str, Any], runtime: Runtime, image: str) -> None:
         """Write the bundle, and first of all what the run may hold; System names what cannot be written."""
@@ -159,7 +169,9 @@ class Direct:
         key = self._filters.offer(program, spec)
         held = Held([program, *runtime.flags, "--root", runtime.direct_root], runtime.direct_root, group)
         await offload(_lay_down, directory, msgspec.json.encode(spec), held)
-        self._known[directory], self._unlearned[directory] = held, key
+        self._known[directory] = held
+        process = spec["process"]
+        self._wanted[ident, ""] = _Wanted(process["args"][0], process["terminal"], key)
 
     async def create(
         self, ident: str, runtime: Runtime, pipes: Pipes, terminal: bool, checkpoint: Descriptor | None = None
@@ -168,19 +180,18 @@ class Direct:
         if checkpoint is not None:
             raise _absent("restore")
         keeper = self._living(ident)
-        pid = await self._launch(keeper, ident, "", ["create", "--bundle", keeper.directory], terminal)
-        key = self._unlearned.pop(keeper.directory, None)
-        if key is not None:
-            await self._filters.learn(key, f"{runtime.direct_root}/{ident}")
+        wanted = self._wanted.pop((ident, ""))
+        pid = await self._launch(keeper, ident, "", wanted, "create", "--bundle", keeper.directory)
+        if wanted.filter is not None:
+            await self._filters.learn(wanted.filter, f"{runtime.direct_root}/{ident}")
         return pid
 
     async def start(self, ident: str, exec_id: str = "") -> int:
         """Release the container's process, or run an exec; returns the pid."""
         keeper = self._living(ident)
         if exec_id:
-            process = f"{keeper.directory}/{exec_id}.json"
-            words = ["exec", "--detach", "--process", process]
-            return await self._launch(keeper, ident, exec_id, words, self._terminals.pop(exec_id, False))
+            wanted, process = self._wanted.pop((ident, exec_id)), f"{keeper.directory}/{exec_id}.json"
+            return await self._launch(keeper, ident, exec_id, wanted, "exec", "--detach", "--process", process)
         await self._run(ident, "start", ident)
         return keeper.ends.pid("")
 
@@ -193,7 +204,8 @@ class Direct:
         path = f"{self._living(ident).directory}/{exec_id}.json"
         with translate("write the process of an exec"):
             await offload(files.write_in_place, path, process, 0o600)
-        self._terminals[exec_id] = terminal
+        asked = msgspec.json.decode(process, type=_Process)
+        self._wanted[ident, exec_id] = _Wanted(asked.args[0], terminal)
 
     async def process(self, ident: str) -> dict[str, Any]:
         """Return the OCI process that the container was created with."""
@@ -210,7 +222,7 @@ class Direct:
 
     async def delete_process(self, ident: str, exec_id: str) -> None:
         """Forget an exec that has ended; gone is fine."""
-        self._terminals.pop(exec_id, None)
+        self._wanted.pop((ident, exec_id), None)
         keeper = self._keeper(ident)
         if keeper is not None:
             with translate("forget an exec"), contextlib.suppress(FileNotFoundError):
@@ -286,7 +298,8 @@ class Direct:
             if held is not None:
                 await self._delete(ident, directory, held)
                 self._known.pop(directory, None)
-                self._unlearned.pop(directory, None)
+        for key in [key for key in self._wanted if key[0] == ident]:
+            del self._wanted[key]
 
     async def _delete(self, ident: str, directory: str, held: Held) -> None:
         """End commands under way, then the processes, then let the runtime and the kernel forget the container."""
@@ -338,20 +351,31 @@ class Direct:
         await self.kill_all(ident)
         return Exit(KILLED, time.time_ns(), LOST)
 
-    async def _launch(self, keeper: Keeper, ident: str, exec_id: str, words: list[str], terminal: bool) -> int:
-        console = f"{exec_id[:12] or 'init'}.sock" if terminal else ""
+    async def _launch(self, keeper: Keeper, ident: str, exec_id: str, wanted: _Wanted, *words: str) -> int:
+        console = f"{exec_id[:12] or 'init'}.sock" if wanted.terminal else ""
         pid_file = f"{keeper.directory}/{exec_id or 'init'}.pid"
-        words = [*words, "--pid-file", pid_file, *(["--console-socket", console] if console else []), ident]
+        options = ["--pid-file", pid_file, *(["--console-socket", console] if console else [])]
         held = await self._held(ident)
-        answer = await self._ask(keeper, "launch", held, words, exec_id=exec_id, pid_file=pid_file, console=console)
+        given = {"exec_id": exec_id, "pid_file": pid_file, "console": console, "memory": ""}
+        if not exec_id:
+            given["memory"] = self._groups.memory(held.group)
+        answer = await self._ask(keeper, "launch", held, [*words, *options, ident], given, wanted.command)
         keeper.ends.launched(exec_id, answer["pid"])
         return int(answer["pid"])
 
     async def _run(self, ident: str, *words: str) -> None:
         await self._ask(self._living(ident), "run", await self._held(ident), list(words))
 
-    async def _ask(self, keeper: Keeper, order: str, held: Held, words: list[str], **rest: str) -> dict[str, Any]:
-        """Have a command run; System in a shim's words when it fails."""
+    async def _ask(
+        self,
+        keeper: Keeper,
+        order: str,
+        held: Held,
+        words: list[str],
+        given: Mapping[str, str] | None = None,
+        command: str = "",
+    ) -> dict[str, Any]:
+        """Have a command run; System in the words that clients know when it fails."""
         path = f"{keeper.directory}/{next(self._numbers)}.log"
         answer = await keeper.ask(
             order,
@@ -359,10 +383,10 @@ class Direct:
             environ=self._environ,
             log=path,
             deadline=LAUNCH_DEADLINE,
-            **rest,
+            **(given or {}),
         )
         if answer.get("status"):
-            raise System(complaint(words[0], held.runtime[0], answer["status"], answer["log"]))
+            raise System(complaint(words[0], held.runtime[0], answer["status"], answer["log"], command))
         return answer
 
     def _living(self, ident: str) -> Keeper:
@@ -384,21 +408,6 @@ class Direct:
                 return None
             self._known[directory] = msgspec.json.decode(text, type=Held)
         return self._known[directory]
-
-
-def complaint(verb: str, program: str, status: int, log: str) -> str:
-    """Return why a command of a runtime failed, in the words that a shim finds for it (start.md 3.3)."""
-    said = ""
-    for line in log.splitlines():
-        with contextlib.suppress(msgspec.DecodeError):
-            message = msgspec.json.decode(line.encode(), type=_Message)
-            said = message.msg if message.level in ("error", "fatal") else said
-    if not said:
-        how = f"signal {status - 128}" if status > 128 else f"exit status {status}"
-        said = (
-            f"unable to retrieve OCI runtime error: {os.path.basename(program)} did not terminate successfully: {how}"
-        )
-    return f"OCI runtime {verb} failed: {said.strip()}"
 
 
 def end_commands(held: Held, ident: str) -> None:

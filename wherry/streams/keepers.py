@@ -77,7 +77,8 @@ class Notice:
 
     `stdin-eof`: a client's input has ended and is delivered: CloseIO, then `stdin_closed`; `detached`: keys were typed;
     `gone`: the client `number` left; `streamed`: all output of the process is read; `log`: records were dropped, `text`
-    says why; `lost`: the keeper's process has died.
+    says why; `oom`: the kernel has killed a process for want of memory (direct tier); `lost`: the keeper's process has
+    died.
     """
 
     kind: str

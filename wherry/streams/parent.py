@@ -3,13 +3,15 @@
 These are the orders of the direct tier (runtimes/direct.py writes the command lines):
 
     launch    exec_id argv environ log pid_file console   a command that leaves a process; answers its pid
+              memory                                      of the container's own: its memory cgroup, empty for none
     run       argv environ log                            any other command
     signal    exec_id number                              signals a process that was launched
     resize    exec_id width height                        the size of its terminal
     quiet                                                 kills commands under way, answers when none is left
 
 A command that fails is answered with its `status` and what it wrote into its `log`. The notice `exit` (exec_id, status,
-at) comes after the end of the container's own process is in the file `exit.json`.
+at) comes after the end of the container's own process is in the file `exit.json`; `oom` after the kernel has killed a
+process of the container for want of memory.
 """
 
 import contextlib
@@ -27,6 +29,7 @@ from wherry.host import packets
 from wherry.host.packets import Message, close_all
 from wherry.streams.children import Children
 from wherry.streams.control import Reply
+from wherry.streams.memory import MemoryWatch
 from wherry.streams.process import ProcessStreams
 from wherry.streams.reactor import Reactor
 
@@ -62,6 +65,8 @@ class Parent:
         self._children = Children(reactor)
         self._under_way = 0
         self._quiet: Callable[[], None] | None = None
+        self._reactor = reactor
+        self._memory: MemoryWatch | None = None
         self._launched: dict[str, Launched] = {}
 
     def greeting(self) -> Message:
@@ -162,6 +167,8 @@ class Parent:
                 return {}
             child = self._launched[order["exec_id"]] = Launched(pid)
             self._children.adopt(pid, functools.partial(self._ended, order["exec_id"]))
+            if order["memory"]:
+                self._memory = MemoryWatch(self._reactor, order["memory"], lambda: self._notify({"notice": "oom"}))
             master = -1 if console is None else _receive_terminal(console)
             streams.begin(master, waits=not order["exec_id"])
             return {"pid": child.pid}
@@ -174,6 +181,9 @@ class Parent:
             return
         child.status, child.at = status, time.time_ns()
         if not exec_id:
+            if self._memory is not None:
+                self._memory.check()
+                self._memory.close()
             self._store({"status": child.status, "at": child.at})
         self._notify({"notice": "exit", "exec_id": exec_id, "status": child.status, "at": child.at})
 
