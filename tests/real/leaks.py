@@ -33,6 +33,7 @@ class Look:
     ports: Names
     processes: Names
     keepers: Names
+    states: Names
     cgroups: Names
     directories: Names
     volumes: Names
@@ -61,6 +62,7 @@ def look(engine: Engine) -> Look:
         ports=frozenset(_ports(engine)),
         processes=frozenset(_kinds(engine)),
         keepers=frozenset(str(p.relative_to(engine.exec)) for p in (engine.exec / "c").glob("*/*")),
+        states=frozenset(str(p.relative_to(engine.exec)) for p in (engine.exec / "direct").glob("*/*")),
         cgroups=frozenset(_cgroups(engine)),
         directories=frozenset([*_names(engine.data / "containers"), *_names(engine.data / "rootfs" / "overlayfs")]),
         volumes=frozenset(_names(engine.data / "volumes")),
@@ -123,7 +125,7 @@ def _records(engine: Engine, table: str) -> list[str]:
 def _kinds(engine: Engine) -> Iterator[str]:
     """Processes by command line; helpers of the daemon and the CLI are between two looks and do not count."""
     for pid, line in engine.box.processes().items():
-        if "containerd-shim" in line or "wherry-keeper" in _comm(pid):
+        if "containerd-shim" in line or "wherry-keeper" in _comm(pid) or f"--root {engine.exec}/direct/" in line:
             yield f"{pid} {line}"
 
 

@@ -49,7 +49,8 @@ def test_dead_keeper_is_replaced(own: Engine) -> None:
     own.start()
     own.load_demo(IMAGE)
     before = look(own)
-    ident = own.ok("run", "-d", IMAGE, "sh", "-c", "trap 'exit 5' TERM; while :; do echo tick; usleep 10000; done")
+    script = "trap 'exit 5' TERM; while :; do echo tick; usleep 10000; done"
+    ident = own.ok("run", "-d", "--runtime", "runc", IMAGE, "sh", "-c", script)
     follow_until(own, ident, "tick")
     (pid,) = own.keepers()
     os.kill(pid, signal.SIGKILL)

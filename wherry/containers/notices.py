@@ -52,8 +52,7 @@ class Notices:
             case "oom":
                 self._spawn(self._killed(keeper.id), keeper)
             case "lost":
-                log.warning("%s", notice.text)
-                self._spawn(self._replace(keeper), keeper)
+                self._spawn(self._replace(keeper, notice.text), keeper)
             case "detached":
                 rec = self._store.by_id(keeper.id)
                 if rec is not None:
@@ -80,11 +79,14 @@ class Notices:
                 await self._tier(keeper.id).close_stdin(keeper.id, "")
         await keeper.stdin_closed(exec_id)
 
-    async def _replace(self, keeper: Keeper) -> None:
+    async def _replace(self, keeper: Keeper, text: str) -> None:
+        """Give the shim's streams a new keeper. A direct container has ended with its own: who waits for it knows."""
         try:
             async with self._store.exclusive(keeper.id) as slot:
                 alive = slot.rec.alive and slot.rec.generation == keeper.generation
-                if alive and not slot.rec.direct:  # a direct container ends with its keeper
+                replaced = alive and not slot.rec.direct
+                log.warning("%s; %s", text, "another takes its place" if replaced else "its container ends with it")
+                if replaced:
                     await self._streams.replace(slot.rec)
         except NotFound:
             log.debug("container %s is gone with its keeper", keeper.id)

@@ -5,10 +5,11 @@ or stopped, one that ended is settled, a removal is finished. Then the sweep of 
 """
 
 import asyncio
+import contextlib
 import logging
 from functools import partial
 
-from wherry.base.errors import EngineError
+from wherry.base.errors import EngineError, NotFound
 from wherry.base.retries import Retries
 from wherry.containerd.tasks import Exit, TaskState
 from wherry.containers.exits import UNKNOWN_STATUS, Exits
@@ -90,7 +91,7 @@ class Recover:
         await self._adopt(rec)
         task = await self._tier(rec.id).state(rec.id)
         if task is None or task.status in ("stopped", "created"):
-            await self._exits.ended(rec.id, rec.generation, _exit(task))
+            await self._exits.ended(rec.id, rec.generation, await self._exit(rec, task))
             return
         await self._align(rec, Phase.PAUSED if task.status == "paused" else Phase.RUNNING)
         self._exits.watch(rec)
@@ -99,6 +100,15 @@ class Recover:
             return
         async with self._store.exclusive(rec.id) as slot:
             self._monitors.watch(slot.rec)
+
+    async def _exit(self, rec: Record, task: TaskState | None) -> Exit:
+        """How it ended: a dead keeper has left that behind, a shim that is gone has not."""
+        if task is not None and task.status == "stopped":
+            return Exit(task.exit_status, task.exited_at_ns)
+        if rec.direct:
+            with contextlib.suppress(NotFound):
+                return await self._tier(rec.id).wait(rec.id, "", 0)
+        return Exit(UNKNOWN_STATUS, 0)
 
     async def _adopt(self, rec: Record) -> None:
         """Take up its keeper; without one it lives on, but for its streams."""
@@ -116,7 +126,3 @@ class Recover:
                 await slot.move(Verb.PAUSE if phase is Phase.PAUSED else Verb.UNPAUSE)
 
 
-def _exit(task: TaskState | None) -> Exit:
-    if task is None or task.status != "stopped":
-        return Exit(UNKNOWN_STATUS, 0)
-    return Exit(task.exit_status, task.exited_at_ns)
