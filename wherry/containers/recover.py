@@ -124,5 +124,3 @@ class Recover:
         if rec.phase is not phase:
             async with self._store.exclusive(rec.id) as slot:
                 await slot.move(Verb.PAUSE if phase is Phase.PAUSED else Verb.UNPAUSE)
-
-
