@@ -39,5 +39,10 @@ CASES = (
     fails("nothing of cdi", **request(Driver="cdi")),
     fails("absent cdi", **request(Driver="cdi", DeviceIDs=["a", "vendor.com/net=eth0"])),
     fails("real time without any to give", CpuRealtimePeriod=1_000_000, CpuRealtimeRuntime=5000),
+    *(
+        case(f"security {text}", start(), SHOW, setup=[create(HostConfig={"SecurityOpt": [text]})])
+        for text in ("apparmor=absent", "apparmor=", "label=type:svirt_t", "label=nonsense", "label=disable")
+    ),
+    case("security of a privileged one", start(), SHOW, setup=[create(HostConfig={"Privileged": True})]),
     case("hardware no network", start(), SHOW, setup=[create(NetworkDisabled=True)]),
 )

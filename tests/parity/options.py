@@ -58,6 +58,8 @@ OPTIONS: dict[str, Body] = {
     "administrator": host(CapAdd=["SYS_ADMIN"]),
     "no new privileges": host(SecurityOpt=["no-new-privileges"]),
     "new privileges": host(SecurityOpt=["no-new-privileges=false"]),
+    "apparmor": host(SecurityOpt=["apparmor=absent"]),
+    "label": host(SecurityOpt=["label=type:svirt_t", "label=level:s0:c1,c2"]),
     "no seccomp": host(SecurityOpt=["seccomp=unconfined"]),
     "own seccomp": host(SecurityOpt=[f"seccomp={PROFILE}"]),
     "built-in seccomp": host(SecurityOpt=["seccomp=builtin"]),

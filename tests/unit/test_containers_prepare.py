@@ -32,6 +32,7 @@ def test_a_start_by_hand_begins_anew() -> None:
 def test_the_apparmor_profile() -> None:
     assert prepared(of_host()).apparmor_profile == "docker-default"
     assert prepared(of_host(security_opt=["apparmor=mine"])).apparmor_profile == "mine"
+    assert prepared(of_host(privileged=True)).apparmor_profile == "unconfined"
     assert prepared(of_host(privileged=True, security_opt=["apparmor=mine"])).apparmor_profile == "unconfined"
     before = msgspec.structs.replace(of_host(), apparmor_profile="of the last start")
     assert prepared(before, apparmor=False).apparmor_profile == ""

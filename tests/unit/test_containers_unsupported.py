@@ -49,7 +49,7 @@ def test_no_two_rows_have_one_name() -> None:
         HostConfig(binds=["/anonymous"], mounts=[Mount(type="volume", target="/a"), Mount(type="tmpfs", target="/b")]),
         HostConfig(log_config=LogConfig(type="none")),
         HostConfig(userns_mode="host", pid_mode="host", ipc_mode="host", uts_mode="host", cgroupns_mode="host"),
-        HostConfig(security_opt=["label=disable", "apparmor=unconfined", "seccomp=unconfined", "no-new-privileges"]),
+        HostConfig(security_opt=["label=type:svirt_t", "apparmor=strict", "seccomp=unconfined", "no-new-privileges"]),
         HostConfig(sysctls={"net.ipv4.ip_forward": "1", "kernel.shmmax": "1"}),
         *(HostConfig(network_mode=mode) for mode in ("", "default", "bridge", "host", "none")),
     ],

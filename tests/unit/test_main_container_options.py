@@ -10,7 +10,7 @@ from wherry.base.errors import InvalidParameter
 from wherry.containers.defaults import Defaults, Kernel, fill_host_config
 from wherry.containers.validate import validate
 from wherry.main.config import Config, load
-from wherry.main.container_options import cgroup_driver, check_parent, read_profile
+from wherry.main.container_options import cgroup_driver, check_parent, check_selinux, read_profile
 from wherry.main.flags import parse_flags
 from wherry.model.container import HostConfig, Ulimit
 
@@ -149,3 +149,15 @@ def test_a_profile_is_read_when_it_is_a_file(tmp_path: Path) -> None:
 def test_the_default_of_cgroup_namespaces(wanted: HostConfig, version: tuple[int, int], group: int, mode: str) -> None:
     defaults = Defaults(kernel=Kernel(cgroup_version=group), cgroupns_mode="private")
     assert fill_host_config(wanted, defaults, version).cgroupns_mode == mode
+
+
+def test_selinux_is_refused_by_name_where_it_is_and_said_to_be_missing_where_it_is_not(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert flags("--selinux-enabled").selinux_enabled
+    check_selinux(enabled=False, there=True)
+    assert not caplog.messages
+    check_selinux(enabled=True, there=False)
+    assert caplog.messages == ["Docker could not enable SELinux on the host system"]
+    with pytest.raises(InvalidParameter, match="^--selinux-enabled: labels on root filesystems and volumes are not"):
+        check_selinux(enabled=True, there=True)

@@ -31,6 +31,7 @@ HOST = HostFacts(
     cpus=2,
     seccomp=True,
     apparmor=False,
+    selinux=False,
     cgroup_namespaces=True,
     time_namespaces=True,
     capabilities=0,

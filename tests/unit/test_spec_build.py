@@ -14,9 +14,11 @@ import pytest
 
 from tests.unit.spec_facts import FILES, container, engine, facts
 from wherry.base.errors import System
-from wherry.model.container import DeviceMapping, MountPoint, Ulimit
+from wherry.model.container import DeviceMapping, ExecRequest, MountPoint, Ulimit
 from wherry.spec.build import build_spec
 from wherry.spec.facts import Device, Facts, UserIds
+from wherry.spec.process import build_exec_process
+from wherry.spec.selinux import Labels
 from wherry.state.record import Record
 
 GOLDENS = Path(__file__).parent / "goldens" / "spec"
@@ -31,6 +33,9 @@ MOUNTS = (
 )
 FUSE = Device(path="/dev/fuse", kind="c", major=10, minor=229, mode=0o600)
 DISK = Device(path="/dev/vda", kind="b", major=254, minor=0, mode=0o660, gid=6)
+
+APPARMOR = facts(engine=engine(apparmor=True))
+SELINUX = facts(selinux=Labels("system_u:system_r:container_t:s0:c1,c2", "system_u:object_r:container_file_t:s0:c1,c2"))
 
 CASES: dict[str, tuple[Record, Facts]] = {
     "plain": (container(), facts()),
@@ -73,6 +78,9 @@ CASES: dict[str, tuple[Record, Facts]] = {
         container(memory=64 << 20, memory_swappiness=10, oom_kill_disable=True, cgroupns_mode="private"),
         facts(engine=engine(cgroup_version=2, cgroup_driver="systemd")),
     ),
+    "apparmor": (container(), APPARMOR),
+    "selinux": (container(security_opt=["label=type:svirt_t", "label=level:s0:c7,c9"]), SELINUX),
+    "selinux-privileged": (container(privileged=True, security_opt=["label=disable"]), SELINUX),
 }
 
 
@@ -180,3 +188,35 @@ def test_weak_36_no_joiner_has_a_user_namespace() -> None:
     spec = build_spec(container(**modes), facts(joined=paths))
     assert "user" not in {namespace["type"] for namespace in spec["linux"]["namespaces"]}
     assert {"type": "pid", "path": paths["pid"]} in spec["linux"]["namespaces"]
+
+
+@pytest.mark.parametrize(
+    ("options", "privileged", "profile"),
+    [
+        (None, False, "docker-default"),
+        (["apparmor="], False, "docker-default"),
+        (["apparmor=mine"], False, "mine"),
+        (["apparmor:unconfined"], False, "unconfined"),
+        (None, True, "unconfined"),
+        (["apparmor=mine"], True, "mine"),
+    ],
+)
+def test_the_apparmor_profile(options: list[str] | None, privileged: bool, profile: str) -> None:
+    """And an exec runs under what its container runs under, a privileged exec too."""
+    rec = container(privileged=privileged, security_opt=options)
+    process = build_spec(rec, APPARMOR)["process"]
+    assert process["apparmorProfile"] == profile
+    request = ExecRequest(cmd=["true"], privileged=True)
+    assert build_exec_process(process, request, UserIds(), ())["apparmorProfile"] == profile
+    assert "apparmorProfile" not in build_spec(rec, facts())["process"]
+
+
+def test_labels_of_an_exec_are_those_of_its_container_and_none_without_selinux() -> None:
+    rec = container(security_opt=["label=type:svirt_t"])
+    process = build_spec(rec, SELINUX)["process"]
+    assert build_exec_process(process, ExecRequest(cmd=["true"]), UserIds(), ())["selinuxLabel"] == (
+        "system_u:system_r:svirt_t:s0:c1,c2"
+    )
+    spec = build_spec(container(security_opt=["label=nonsense"]), facts())  # dockerd does not read them then
+    assert "selinuxLabel" not in spec["process"]
+    assert "mountLabel" not in spec["linux"]

@@ -13,6 +13,7 @@ import msgspec
 from wherry.base.errors import Conflict, DeadlineExceeded, EngineError, InvalidParameter, NotFound
 from wherry.base.offload import offload
 from wherry.base.tasks import Supervisor
+from wherry.containers.confine import ensure_profile
 from wherry.containers.execs import Execs, Instance
 from wherry.containers.failure import RuntimeRefused, at_runtime
 from wherry.containers.hub import Hub
@@ -112,6 +113,7 @@ class Processes:
 
     async def _launch(self, i: Instance, stdio: Stdio, size: list[int] | None) -> None:
         template = await self._tier(i.rec.id).process(i.rec.id)
+        await ensure_profile(template)
         request = i.request if not size else msgspec.structs.replace(i.request, console_size=size)
         process = msgspec.json.encode(build_exec_process(template, request, i.user, self._capabilities))
         pipes = (stdio.stdin, stdio.stdout, stdio.stderr)

@@ -10,10 +10,8 @@ import msgspec
 
 from wherry.base.errors import Conflict
 from wherry.runtimes.registry import Runtime, Runtimes
-from wherry.spec.security import UNCONFINED, parse_security_options
+from wherry.spec.security import UNCONFINED, apparmor_profile
 from wherry.state.record import Record
-
-APPARMOR_DEFAULT = "docker-default"
 
 
 def prepare(rec: Record, by_hand: bool, apparmor: bool, runtimes: Runtimes) -> tuple[Record, Runtime]:
@@ -35,5 +33,6 @@ def prepare(rec: Record, by_hand: bool, apparmor: bool, runtimes: Runtimes) -> t
 
 
 def _apparmor(rec: Record) -> str:
-    asked = parse_security_options(rec.host_config.security_opt).apparmor
-    return UNCONFINED if rec.host_config.privileged else asked or APPARMOR_DEFAULT
+    """What is shown, as Docker does: a privileged container counts as unconfined, though its spec has what was asked."""
+    asked = apparmor_profile(rec.host_config)
+    return UNCONFINED if rec.host_config.privileged else asked

@@ -59,16 +59,13 @@ class Start:
         under_way: UnderWay,
         defaults: Defaults,
         runtimes: Runtimes,
-        apparmor: bool,
         mount_sweep: MountSweep,
         settle: Settle,
     ) -> None:
         """Take the records, the steps, the paths, who hears of what, the policies, what this host can, its runtimes.
 
-        `apparmor` tells whether this kernel has it; the sweep looks for what a failed start has left, and who settles
-        debts tries again what cannot be given back.
+        The sweep looks for what a failed start has left, and who settles debts tries again what cannot be given back.
         """
-        self._apparmor = apparmor
         self._mount_sweep = mount_sweep
         self._settle = settle
         self._defaults = defaults
@@ -138,7 +135,7 @@ class Start:
         known = await s.facts(slot.rec, joined, root, volumes, shared, files)
         with at_spec():
             spec = build_spec(slot.rec, known)  # pure, hence not a step
-        slot.rec, runtime = prepare(slot.rec, by_hand, self._apparmor, self._runtimes)  # stored by the next move
+        slot.rec, runtime = prepare(slot.rec, by_hand, s.engine.apparmor, self._runtimes)  # stored by the next move
         if by_hand:
             self._restarts.forget(slot.rec.id)
         began = {"started_at": time.time_ns(), "started_on_boot_clock": boot_clock()}

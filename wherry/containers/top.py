@@ -6,7 +6,7 @@ from typing import Any
 from wherry.base.errors import Conflict, InvalidParameter, System
 from wherry.base.offload import offload
 from wherry.containers.news import News
-from wherry.host.facts import program_output
+from wherry.host.programs import program_output
 from wherry.runtimes.tier import TierOf
 from wherry.state.machine import RESTARTING
 from wherry.state.record import Phase

@@ -18,7 +18,6 @@ from wherry.model.container import (
     NetworkingConfig,
     PortBinding,
 )
-from wherry.spec.security import SecurityOptions, parse_security_options
 
 LOG_DRIVERS = frozenset({"local", "journald", "syslog", "gelf", "fluentd", "awslogs", "splunk", "gcplogs"})
 """Docker's drivers that are absent here; other unknown names are Docker's own error."""
@@ -72,18 +71,6 @@ def _wants_user_namespace(request: CreateRequest) -> bool:
 
 def _logs_elsewhere(request: CreateRequest) -> bool:
     return _host(request).log_config.type in LOG_DRIVERS
-
-
-def _wants_label(request: CreateRequest) -> bool:
-    return any(label != "disable" for label in _security(request).labels)
-
-
-def _wants_apparmor(request: CreateRequest) -> bool:
-    return _security(request).apparmor not in ("", "unconfined")
-
-
-def _security(request: CreateRequest) -> SecurityOptions:
-    return parse_security_options(_host(request).security_opt)
 
 
 def _has_interface_sysctl(request: CreateRequest) -> bool:
@@ -154,8 +141,6 @@ LACKS: tuple[Lack, ...] = (
     _when("UsernsMode", "--userns", _wants_user_namespace, userns_mode="private"),
     _field("Cgroup", "no flag", cgroup="container:db"),
     _when("LogConfig.Type", "--log-driver", _logs_elsewhere, log_config=LogConfig(type="journald")),
-    _when("SecurityOpt", "--security-opt label=", _wants_label, security_opt=["label=type:svirt_t"]),
-    _when("SecurityOpt", "--security-opt apparmor=", _wants_apparmor, security_opt=["apparmor=strict"]),
     _when(
         "Sysctls of one interface",
         "--sysctl net.*.ethN.*",

@@ -2,17 +2,13 @@
 
 import os
 import re
-import select
-import shutil
-import signal
 import socket
-import time
 from dataclasses import dataclass
 
+from wherry.host.apparmor import PARSER
 from wherry.host.cgroups import Cgroups, read_cgroups
 
 GO_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-OUTPUT_LIMIT = 65536
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +25,8 @@ class HostFacts:
     cpus: int
     seccomp: bool
     apparmor: bool
+    """The kernel confines by it, and the program that loads profiles is there (start.md 5.3)."""
+    selinux: bool
     cgroup_namespaces: bool
     time_namespaces: bool
     capabilities: int
@@ -55,7 +53,8 @@ def read_host() -> HostFacts:
         memory=total_memory(_text("/proc/meminfo")),
         cpus=len(os.sched_getaffinity(0)),
         seccomp="Seccomp:" in status,
-        apparmor=_text("/sys/module/apparmor/parameters/enabled").startswith("Y"),
+        apparmor=_text("/sys/module/apparmor/parameters/enabled").startswith("Y") and os.path.exists(PARSER),
+        selinux=os.path.exists("/sys/fs/selinux/enforce"),
         cgroup_namespaces=os.path.exists("/proc/self/ns/cgroup"),
         time_namespaces=os.path.exists("/proc/self/ns/time"),
         capabilities=capability_mask(status),
@@ -99,40 +98,6 @@ def forwards_ipv4() -> bool:
 def open_descriptors() -> int:
     """Count the descriptors of this process."""
     return len(os.listdir("/proc/self/fd"))
-
-
-def program_output(name: str, *arguments: str, seconds: float = 5.0) -> str:
-    """Run a program found on PATH and return what it printed, both streams; empty when it is missing or fails.
-
-    Spawned, not forked: the caller has threads. A program that does not end in time is killed.
-    """
-    path = shutil.which(name)
-    if path is None:
-        return ""
-    output = os.memfd_create("output")
-    try:
-        actions = [(os.POSIX_SPAWN_DUP2, output, 1), (os.POSIX_SPAWN_DUP2, output, 2)]
-        try:
-            pid = os.posix_spawn(path, [name, *arguments], os.environ, file_actions=actions)
-        except OSError:
-            return ""  # no program of this machine's
-        code = _reap(pid, time.monotonic() + seconds)
-        return os.pread(output, OUTPUT_LIMIT, 0).decode("utf-8", "replace") if code == 0 else ""
-    finally:
-        os.close(output)
-
-
-def _reap(pid: int, deadline: float) -> int:
-    pidfd = os.pidfd_open(pid)
-    try:
-        poll = select.poll()
-        poll.register(pidfd, select.POLLIN)
-        if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
-            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-        _, status = os.waitpid(pid, 0)
-        return os.waitstatus_to_exitcode(status)
-    finally:
-        os.close(pidfd)
 
 
 def _text(path: str) -> str:

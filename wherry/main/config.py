@@ -94,6 +94,7 @@ class Config:
     seccomp_profile: str = ""
     """A path, `unconfined`, or `builtin` as which empty counts too."""
     no_new_privileges: bool = False
+    selinux_enabled: bool = False
     cdi_spec_dirs: tuple[str, ...] = SPEC_DIRS
     """Empty where an empty one was given: none is looked at."""
     runtimes: Mapping[str, Configured] = field(default_factory=dict)

@@ -1,5 +1,6 @@
 """The daemon's options on containers, read and checked in dockerd's words (images.md 24, 25; start.md 5)."""
 
+import logging
 import os
 import re
 from collections.abc import Sequence
@@ -9,6 +10,8 @@ from wherry.base.errors import InvalidParameter
 from wherry.model.container import Ulimit
 from wherry.spec.cgroups import CGROUPFS, SYSTEMD, check_slice
 from wherry.spec.security import BUILTIN, UNCONFINED
+
+log = logging.getLogger("wherry.options")
 
 DRIVER = "native.cgroupdriver"
 LIMITS = (
@@ -90,6 +93,20 @@ def check_parent(driver: str, parent: str) -> None:
     """InvalidParameter in Docker's words for a cgroup parent that systemd cannot have."""
     if driver == SYSTEMD:
         check_slice(parent)
+
+
+def check_selinux(enabled: bool, there: bool) -> None:
+    """Say so, as dockerd does, where the kernel has no SELinux; InvalidParameter where it has.
+
+    Without labels on root filesystems and volumes no container could read its own files.
+    """
+    if enabled and there:
+        raise InvalidParameter(
+            "--selinux-enabled: labels on root filesystems and volumes are not supported by wherryd yet: "
+            "start it without, and containers run unlabelled, as Docker's do then"
+        )
+    if enabled:
+        log.warning("Docker could not enable SELinux on the host system")
 
 
 def read_profile(path: str) -> str:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from wherry.base.errors import EngineError
 from wherry.host.cgroups import Cgroups, Mode
-from wherry.host.facts import HostFacts, forwards_ipv4, kernel_version, program_output, read_host
+from wherry.host.facts import HostFacts, forwards_ipv4, kernel_version, read_host
+from wherry.host.programs import program_output
 from wherry.main.client import Client
 from wherry.main.programs import find_init
 

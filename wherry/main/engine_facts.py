@@ -5,7 +5,7 @@ import os
 from wherry.containers.defaults import Defaults, Kernel
 from wherry.host.facts import HostFacts, forwards_ipv4, kernel_version
 from wherry.main.config import Config
-from wherry.main.container_options import cgroup_driver, check_parent, read_profile, runs_systemd
+from wherry.main.container_options import cgroup_driver, check_parent, check_selinux, read_profile, runs_systemd
 from wherry.main.programs import find_init, mount_options
 from wherry.model.image import Platform
 from wherry.runtimes.configured import DEFAULT, DIRECT, SHIM
@@ -19,6 +19,7 @@ def gather(config: Config, host: HostFacts) -> EngineFacts:
     """Return the facts of the spec (blocking: looks below /proc, /sys and PATH); InvalidParameter for bad options."""
     driver = cgroup_driver(config.exec_opts, host.cgroups.version, runs_systemd())
     check_parent(driver, config.cgroup_parent)
+    check_selinux(config.selinux_enabled, host.selinux)
     return EngineFacts(
         arch=host.architecture,
         kernel=kernel_version(host.kernel),
@@ -31,6 +32,7 @@ def gather(config: Config, host: HostFacts) -> EngineFacts:
         cpu_realtime=host.cgroups.cpu_realtime,
         seccomp=host.seccomp,
         seccomp_profile=read_profile(config.seccomp_profile),
+        apparmor=host.apparmor,
         no_new_privileges=config.no_new_privileges,
         default_ulimits=tuple(config.default_ulimits.values()),
         sysctls=frozenset(name for name in NETWORK_DEFAULTS if os.path.exists(_sysctl(name))),

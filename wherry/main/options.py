@@ -81,6 +81,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         Option("default-ipc-mode", _T, "default-ipc-mode", "IPC namespaces: private or shareable"),
         Option("default-cgroupns-mode", _T, "default-cgroupns-mode", "Cgroup namespaces: private or host"),
         Option("seccomp-profile", _T, "seccomp-profile", "File with a profile, builtin, or unconfined"),
+        Option("selinux-enabled", _S, "selinux-enabled", "Label containers, where the kernel has SELinux"),
         Option("no-new-privileges", _S, "no-new-privileges", "No process gains privileges by default"),
         Option("init", _S, "init", "Run an init in every container that does not say otherwise"),
         Option("live-restore", _S, "live-restore", "Leave containers running while the daemon is down"),
@@ -115,7 +116,7 @@ fixed-cidr fixed-cidr-v6 host-gateway-ip:host-gateway-ips http-proxy https-proxy
 ip ip-forward-no-drop ip6tables ipv6 log-format
 max-concurrent-uploads max-download-attempts network-control-plane-mtu network-diagnostic-port
 no-proxy node-generic-resource:node-generic-resources nri-opts raw-logs
-restart rootless selinux-enabled storage-driver
+restart rootless storage-driver
 storage-opt:storage-opts swarm-default-advertise-addr userland-proxy
 userland-proxy-path userns-remap
 """

@@ -6,7 +6,7 @@ import re
 import shutil
 from dataclasses import dataclass
 
-from wherry.host.facts import program_output
+from wherry.host.programs import program_output
 
 INIT_DIRECTORIES = (
     "/usr/local/libexec/docker",

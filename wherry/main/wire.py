@@ -288,7 +288,6 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         under_way,
         create_defaults,
         runtimes,
-        host.apparmor,
         mount_sweep,
         settle,
     )

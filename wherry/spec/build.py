@@ -15,6 +15,7 @@ from wherry.spec.namespaces import HOST, build_namespaces, build_sysctls
 from wherry.spec.process import bounding, build_process
 from wherry.spec.seccomp import build_seccomp
 from wherry.spec.security import SecurityOptions, parse_security_options
+from wherry.spec.selinux import build_labels
 from wherry.state.record import Record
 
 OCI_VERSION = "1.1.0"
@@ -25,7 +26,7 @@ def build_spec(rec: Record, facts: Facts) -> dict[str, Any]:
     """Return the spec, ready for JSON; parts of it are shared between calls, so it is read and never changed.
 
     InvalidParameter in Docker's words for settings that cannot be (a capability, a tmpfs option, a seccomp profile,
-    a device rule); System for what the host lacks.
+    a device rule, a label); System for what the host lacks.
     """
     security = parse_security_options(rec.host_config.security_opt)
     spec: dict[str, Any] = {
@@ -35,6 +36,9 @@ def build_spec(rec: Record, facts: Facts) -> dict[str, Any]:
         "mounts": build_mounts(rec, facts, security),
         "linux": _linux(rec, facts, security),
     }
+    if facts.selinux is not None:
+        labels = build_labels(facts.selinux, security.labels, rec.host_config.privileged)
+        spec["process"]["selinuxLabel"], spec["linux"]["mountLabel"] = labels.process, labels.mount
     if rec.host_config.uts_mode != HOST:
         spec["hostname"] = rec.config.hostname
     if rec.host_config.annotations:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from wherry.model.container import MountPoint, Ulimit
 from wherry.spec.cdi import Edits
+from wherry.spec.selinux import Labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class EngineFacts:
     """The kernel has seccomp filters."""
     seccomp_profile: str = ""
     """The daemon's own: empty for the built-in one, `unconfined`, or the text of a profile."""
+    apparmor: bool = False
     no_new_privileges: bool = False
     time_namespaces: bool = False
     """Both the kernel (5.6) and the runtime have them."""
@@ -113,5 +115,7 @@ class Facts:
     """What the devices of HostConfig.DeviceRequests change, all together."""
     cdi_devices: tuple[Device, ...] = ()
     """The nodes of those edits, resolved."""
+    selinux: Labels | None = None
+    """What the policy gives this container, at a level of its own; None where SELinux is off."""
     joined: Mapping[str, str] = field(default_factory=dict)
     """Namespace type (`pid`, `ipc`) to the path of the one to join, for the modes `container:`."""

@@ -8,7 +8,7 @@ from wherry.model.container import ExecRequest, Ulimit
 from wherry.spec import caps
 from wherry.spec.facts import EngineFacts, Facts, UserIds
 from wherry.spec.mounts import INIT, wants_init
-from wherry.spec.security import parse_security_options
+from wherry.spec.security import apparmor_profile, parse_security_options
 from wherry.state.record import Record
 
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -34,6 +34,8 @@ def build_process(rec: Record, facts: Facts) -> dict[str, Any]:
     own = parse_security_options(rec.host_config.security_opt).no_new_privileges
     if facts.engine.no_new_privileges if own is None else own:
         process["noNewPrivileges"] = True
+    if facts.engine.apparmor:
+        process["apparmorProfile"] = apparmor_profile(rec.host_config)
     return process | _console(rec.config.tty, rec.host_config.console_size)
 
 
@@ -43,8 +45,9 @@ def build_exec_process(
     """Return the process of an exec: a copy of the container's own where the request says nothing else.
 
     `template` is `process` of the spec that the container was started with, so that settings of the daemon which
-    changed since do not loosen it. `user` is the request's, or without one the container's, resolved. A privileged
-    exec gets the capabilities `available` to the daemon; seccomp and no_new_privileges stay the container's.
+    changed since do not loosen it, nor AppArmor and SELinux. `user` is the request's, or without one the container's,
+    resolved. A privileged exec gets the capabilities `available` to the daemon; seccomp and no_new_privileges stay
+    the container's.
     """
     process = dict(template)
     process.pop("consoleSize", None)

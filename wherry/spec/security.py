@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from wherry.base.errors import InvalidParameter
+from wherry.model.container import HostConfig
 
 TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 UNCONFINED = "unconfined"
 BUILTIN = "builtin"
+APPARMOR_DEFAULT = "docker-default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,12 @@ def parse_security_options(options: Sequence[str] | None) -> SecurityOptions:
     for option in options or ():
         found = _with(found, option)
     return found
+
+
+def apparmor_profile(host_config: HostConfig) -> str:
+    """Return the AppArmor profile of a container: the one asked for, else none that confines a privileged one."""
+    asked = parse_security_options(host_config.security_opt).apparmor
+    return asked or (UNCONFINED if host_config.privileged else APPARMOR_DEFAULT)
 
 
 def _with(found: SecurityOptions, option: str) -> SecurityOptions:
