@@ -6,7 +6,7 @@ from tests.real.engine import Engine
 from wherry.containers.steps.all import Steps
 
 STEPS = [field.name for field in fields(Steps) if field.name != "engine"]
-OPTIONS = ("-p", "8080:80", "--stop-timeout", "1", "--ipc", "shareable",
+OPTIONS = ("-p", "8080:80", "--network", "back", "--stop-timeout", "1", "--ipc", "shareable",
            "--mount", "type=volume,src=whole,dst=/part,volume-subpath=.")  # fmt: skip
 """What makes every step hold something."""
 TRIES = 200

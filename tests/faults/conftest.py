@@ -35,6 +35,7 @@ def engine(box: Box) -> Iterator[Engine]:
         engine.load_demo(IMAGE)
         engine.ok("run", "--rm", IMAGE, "true")
         engine.ok("volume", "create", "whole")
+        engine.ok("network", "create", "back")
         yield engine
     finally:
         engine.end()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from tests.real.engine import Engine
+from tests.real.held import held
 from wherry.containerd.channel import Channel
 from wherry.containerd.containers import Containers
 from wherry.containerd.leases import Leases
@@ -34,6 +35,7 @@ class Look:
     processes: Names
     keepers: Names
     states: Names
+    held: Names
     cgroups: Names
     directories: Names
     volumes: Names
@@ -63,6 +65,7 @@ def look(engine: Engine) -> Look:
         processes=frozenset(_kinds(engine)),
         keepers=frozenset(str(p.relative_to(engine.exec)) for p in (engine.exec / "c").glob("*/*")),
         states=frozenset(str(p.relative_to(engine.exec)) for p in (engine.exec / "direct").glob("*/*")),
+        held=frozenset(held(engine)),
         cgroups=frozenset(_cgroups(engine)),
         directories=frozenset([*_names(engine.data / "containers"), *_names(engine.data / "rootfs" / "overlayfs")]),
         volumes=frozenset(_names(engine.data / "volumes")),

@@ -22,7 +22,7 @@ class Netns:
     It is a new one, unless containers that joined the last one still live in it: then this run goes back to them.
 
     A helper child makes it, since the daemon never enters a namespace; it hands back a netlink socket that lives in
-    there. Release finds it by the sandbox id.
+    there. Release finds both by the sandbox id: a start that fails before the socket is used would keep the namespace.
     """
 
     name = "netns"
@@ -32,6 +32,7 @@ class Netns:
         self._records = records
         self._zygote = zygote
         self._layout = layout
+        self._inside: dict[str, Netlink] = {}
 
     async def acquire(self, slot: Slot) -> Netlink | None:
         """Return a netlink socket inside the namespace; None where the container has none of its own."""
@@ -41,7 +42,8 @@ class Netns:
         os.makedirs(self._layout.namespaces, mode=0o755, exist_ok=True)
         order = {"path": path, "source": self._kept(slot.rec)}
         _, fds = await self._zygote.order("netns.make", order, deadline=SECONDS)
-        return Netlink.from_fd(fds[0])
+        inside = self._inside[slot.rec.sandbox_id] = Netlink.from_fd(fds[0])
+        return inside
 
     async def enter(self, rec: Record) -> Netlink:
         """Return a netlink socket inside the namespace of a container that runs, to be closed."""
@@ -50,6 +52,8 @@ class Netns:
 
     async def release(self, rec: Record) -> None:
         """Unpin the namespace; the kernel reaps it with its links once its last process is gone."""
+        if inside := self._inside.pop(rec.sandbox_id, None):
+            inside.close()
         if rec.sandbox_id and _own(rec):
             await offload(self._unpin, self._layout.netns(rec.sandbox_id))
 
