@@ -205,6 +205,18 @@ async def test_the_process_ends_with_the_last_daemon_when_it_has_no_sandbox(engi
     assert await links.find(f"{engine.root}/names", PROTOCOL, lambda _: None) is None
 
 
+async def test_networks_that_went_with_the_daemon_are_forgotten(engine: Engine) -> None:
+    await engine.names.publish({**WEB, **zones([Member("n2", "other", ("db",), ("10.1.0.2",))])})
+    await engine.names.open(sandbox("a"))
+    await engine.restart(sandbox("a"))
+    await engine.names.stop()
+    process = await links.find(f"{engine.root}/names", PROTOCOL, lambda _: None)
+    assert process is not None
+    assert process.zones == {"n1": None}
+    await process.close_sandbox("a")
+    process.close()
+
+
 async def test_orders_that_make_no_sense_are_refused(engine: Engine) -> None:
     await engine.names.open(sandbox("a"))
     process = engine.names._link

@@ -29,6 +29,8 @@ from wherry.names.zones import decode_sandbox, decode_zone
 PROTOCOL: Final = 1
 SANDBOXES: Final = 4096
 """Most sandboxes: the greeting names them all in one message."""
+GREETED: Final = 512
+"""Most networks that it names, too; a network more is only kept for longer than it is needed."""
 ZONE_BYTES: Final = 16 * 1024 * 1024
 
 Answer = tuple[Message, list[int]]
@@ -46,6 +48,11 @@ class Orders:
     def sandboxes(self) -> list[str]:
         """The names of the sandboxes that are served."""
         return list(self._resolvers)
+
+    @property
+    def networks(self) -> list[str]:
+        """The networks whose names are known."""
+        return list(self._indexes)
 
     def __call__(self, order: Message, fds: list[int]) -> Answer:
         """Carry out one order; owns `fds`, the answer's descriptors stay its own. Raises kinds, OSError, ValueError."""
@@ -130,7 +137,9 @@ class Control:
         line.setblocking(False)
         self._line = line
         self._loop.add_reader(line, self._receive, line)
-        self._send({"protocol": PROTOCOL, "features": [], "sandboxes": self._orders.sandboxes}, [])
+        networks = self._orders.networks[:GREETED]
+        greeting = {"features": [], "sandboxes": self._orders.sandboxes, "networks": networks}
+        self._send({"protocol": PROTOCOL, **greeting}, [])
 
     def _accept(self) -> None:
         try:

@@ -43,8 +43,8 @@ class Link:
         self.alive = True
         self.sandboxes: dict[str, Sandbox | None] = {}
         """What it serves, and what it was told of it; None when an earlier daemon told it."""
-        self.zones: dict[str, Zone] = {}
-        """What this daemon told it."""
+        self.zones: dict[str, Zone | None] = {}
+        """The networks that it knows, and what it was told of them; None when an earlier daemon told it."""
         self._line = PacketLine(sock, self._received, self._ended)
 
     async def greet(self) -> int:
@@ -55,6 +55,7 @@ class Link:
         except TimeoutError as error:
             raise DeadlineExceeded(f"names: no greeting within {SECONDS:g} s") from error
         self.sandboxes = dict.fromkeys(greeting["sandboxes"])
+        self.zones = dict.fromkeys(greeting.get("networks", ()))
         return int(greeting["protocol"])
 
     async def open(self, sandbox: Sandbox, fds: Sequence[int] = ()) -> None:
