@@ -4,7 +4,8 @@ import json
 import os
 import shutil
 import subprocess
-from pathlib import Path
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -27,6 +28,7 @@ services:
     stop_grace_period: 1s
   db:
     image: {IMAGE}
+    networks: {{default: {{aliases: [database]}}}}
     command: sh -c 'echo {HELLO} >/shared/word; echo the word is there; sleep 1000'
     volumes: ["data:/shared"]
     stop_grace_period: 1s
@@ -49,8 +51,8 @@ def plugin() -> str:
 
 
 @pytest.fixture
-def project(engine: Engine) -> Path:
-    """A directory with the project, in an engine whose CLI has the plugin."""
+def compose(engine: Engine) -> Callable[..., str]:
+    """The CLI's plugin on the project, with arguments of its own; it must succeed."""
     path = plugin()
     if not path:
         pytest.skip("docker compose (the CLI plugin) is not on this machine")
@@ -62,13 +64,49 @@ def project(engine: Engine) -> Path:
     directory.mkdir(exist_ok=True)
     file = directory / "compose.yaml"
     file.write_text(PROJECT)
-    return file
+    return partial(engine.ok, "compose", "-f", str(file))
 
 
-def test_a_project_comes_up_and_goes_down(engine: Engine, project: Path) -> None:
-    def compose(*arguments: str) -> str:
-        return engine.ok("compose", "-f", str(project), *arguments)
+def found(engine: Engine, container: str, name: str) -> set[str]:
+    """The addresses that a container finds for a name, by the resolver of its own C library's configuration."""
+    done = engine.docker("exec", container, "nslookup", "-type=a", name)
+    answers = done.stdout.decode().partition("Name:")[2]
+    return {line.partition(" ")[2] for line in answers.splitlines() if line.startswith("Address:")}
 
+
+def address(engine: Engine, container: str) -> str:
+    address = engine.inspect(container)["NetworkSettings"]["Networks"]["demo_default"]["IPAddress"]
+    assert address
+    return str(address)
+
+
+def test_services_find_each_other(engine: Engine, compose: Callable[..., str]) -> None:
+    before = look(engine)
+    compose("up", "-d", "--scale", "db=2")
+    engine.ok("run", "-d", "--name", "stranger", IMAGE, "sleep", "1000")
+    web, one, two = (address(engine, f"demo-{name}") for name in ("web-1", "db-1", "db-2"))
+    for container, name, addresses in (
+        ("demo-db-1", "web", {web}),
+        ("demo-db-2", "web.demo_default", {web}),
+        ("demo-web-1", "db", {one, two}),
+        ("demo-web-1", "database", {one, two}),
+        ("demo-web-1", "DataBase.demo_default", {one, two}),
+        ("demo-web-1", "demo-db-2", {two}),
+        ("demo-db-1", "db", {one, two}),
+        ("demo-web-1", "demo-db-3", set()),
+        ("stranger", "web", set()),
+    ):
+        assert found(engine, container, name) == addresses, f"{container} asks for {name}"
+    compose("up", "-d", "--scale", "db=1")
+    assert found(engine, "demo-web-1", "database") == {one}
+    compose("restart", "web")
+    assert found(engine, "demo-db-1", "web") == {address(engine, "demo-web-1")}
+    compose("down", "-v", "-t", "1")
+    engine.ok("rm", "-f", "stranger")
+    assert_no_leaks(engine, before)
+
+
+def test_a_project_comes_up_and_goes_down(engine: Engine, compose: Callable[..., str]) -> None:
     before = look(engine)
     compose("up", "-d")
     rows = [json.loads(line) for line in compose("ps", "--format", "json").splitlines()]
