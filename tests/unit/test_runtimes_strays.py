@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from wherry.host import proc
-from wherry.runtimes.strays import end_strays
+from wherry.runtimes.strays import end_strays, find_shims
 
 PROGRAM = "import subprocess, sys; subprocess.Popen(['sleep', '1000']); print('up', flush=True); sys.stdin.read()"
 
@@ -37,8 +37,8 @@ def test_only_shims_of_this_containerd_that_serve_nobody_are_ended(tmp_path: Pat
         with shim(program, "a" * 64, there) as other:
             (child,) = proc.children(stray.pid)
             with os.fdopen(os.pidfd_open(child.pid)) as end:
-                assert end_strays(here, "moby", {"b" * 64}) == ["a" * 64]
+                assert end_strays(find_shims(here, "moby"), {"b" * 64}) == ["a" * 64]
                 assert stray.wait(timeout=10) == -9
                 assert select.select([end], [], [], 10)[0] == [end]
             assert (known.poll(), other.poll()) == (None, None)
-        assert end_strays(here, "plugins.moby", set()) == []
+        assert find_shims(here, "plugins.moby") == []

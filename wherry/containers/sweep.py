@@ -14,7 +14,7 @@ from wherry.containers.layout import Layout
 from wherry.host import files, mounts, netns
 from wherry.host.errors import translate
 from wherry.runtimes.shim import Shim
-from wherry.runtimes.strays import end_strays
+from wherry.runtimes.strays import end_strays, find_shims
 from wherry.runtimes.tier import Tier
 from wherry.state.store import Store
 from wherry.streams.keepers import Keepers
@@ -56,7 +56,7 @@ class Sweep:
     async def __call__(self) -> None:
         """Sweep in the order of a release, from tasks and shims to snapshots, leases and directories."""
         await self._tasks()
-        await self._shims()
+        await self.shims()
         await self._streams()
         await offload(self._namespaces)
         await offload(self._pins)
@@ -69,15 +69,21 @@ class Sweep:
         return rec is not None and (rec.alive or bool(rec.owed))
 
     async def _tasks(self) -> None:
-        key, value = self._mark
-        for container in await self._containers.list():
-            if container.labels.get(key) == value and not self._runs(container.id):
-                log.warning("container %s: a task that no record owns is ended", container.id)
-                await self._shim.delete(container.id)
+        for ident in await self.marked():
+            if not self._runs(ident):
+                log.warning("container %s: a task that no record owns is ended", ident)
+                await self._shim.delete(ident)
 
-    async def _shims(self) -> None:
+    async def marked(self) -> list[str]:
+        """Return the ids of containerd's containers that carry our mark."""
+        key, value = self._mark
+        return [found.id for found in await self._containers.list() if found.labels.get(key) == value]
+
+    async def shims(self) -> None:
+        """End the shims of containers that containerd does not know; at any time: theirs exist before a shim does."""
+        found = await offload(find_shims, *self._place)  # before the containers: one may start meanwhile
         known = {container.id for container in await self._containers.list()}
-        for ident in await offload(end_strays, *self._place, known):
+        for ident in await offload(end_strays, found, known):
             log.warning("container %s: a shim that containerd has forgotten is ended", ident)
 
     async def _streams(self) -> None:
@@ -126,9 +132,10 @@ class Sweep:
         key, value = self._mark
         for lease in await self._leases.list():
             if lease.labels.get(key) == value and self._store.by_id(lease.id) is None:
-                await self._forget_lease(lease.id)
+                await self.forget(lease.id)
 
-    async def _forget_lease(self, ident: str) -> None:
+    async def forget(self, ident: str) -> None:
+        """Delete snapshot and lease of a container that has no record."""
         try:
             await self._snapshots.remove(ident)
         except EngineError as error:

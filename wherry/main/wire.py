@@ -64,6 +64,7 @@ from wherry.containers.steps.stdio import Streams
 from wherry.containers.steps.task import Run, Task
 from wherry.containers.steps.volumes import Volumes
 from wherry.containers.stop import Stop, grace
+from wherry.containers.strangers import Strangers
 from wherry.containers.sweep import Sweep
 from wherry.containers.top import Top
 from wherry.containers.underway import UnderWay
@@ -126,6 +127,7 @@ class Engine:
     restarts: Restarts
     monitors: Monitors
     ooms: OomWatch
+    strangers: Strangers
     metrics: Metrics
     mount_sweep: MountSweep
     bus: EventBus
@@ -135,6 +137,7 @@ class Engine:
     async def boot(self, config: Config) -> None:
         """Bring runtimes to what the configuration says; networks, volumes and containers to what the records say."""
         self.ooms.watch()
+        self.strangers.watch()
         await offload(self.runtimes.configure, config.runtimes, config.default_runtime)
         await self.networks.boot()
         await self.volumes.boot()
@@ -352,6 +355,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         restarts=restarts,
         monitors=monitors,
         ooms=ooms,
+        strangers=Strangers(store, shim, sweep, channel, supervisor),
         metrics=metrics,
         mount_sweep=mount_sweep,
         bus=bus,

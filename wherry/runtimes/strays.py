@@ -7,15 +7,24 @@ from wherry.host import proc
 from wherry.host.errors import translate
 
 
-def end_strays(address: str, namespace: str, known: Container[str]) -> list[str]:
-    """Kill the shims of a containerd's namespace that serve no known container (blocking); returns the ids.
+def find_shims(address: str, namespace: str) -> list[tuple[proc.Identity, str]]:
+    """Return the shims of a containerd's namespace and the ids that they serve (blocking).
 
     A shim names all three on its command line (containerd, runtime v2: `-namespace`, `-id`, `-address`), whatever its
-    own name is. What it has started is killed first: it would live on without a parent.
+    own name is.
+    """
+    with translate("look for shims"):
+        return list(_shims(address, namespace))
+
+
+def end_strays(shims: list[tuple[proc.Identity, str]], known: Container[str]) -> list[str]:
+    """Kill those that serve no known container (blocking); returns the ids.
+
+    What it has started is killed first: it would live on without a parent.
     """
     ended = []
     with translate("end a stray shim"):
-        for shim, ident in _shims(address, namespace):
+        for shim, ident in shims:
             if ident not in known:
                 for child in proc.children(shim.pid):
                     proc.kill(child, signal.SIGKILL)
