@@ -33,6 +33,6 @@ def prepare(rec: Record, by_hand: bool, apparmor: bool, runtimes: Runtimes) -> t
 
 
 def _apparmor(rec: Record) -> str:
-    """What is shown, as Docker does: a privileged container counts as unconfined, though its spec has what was asked."""
+    """What is shown, as Docker shows it: a privileged container is unconfined, though its spec has what was asked."""
     asked = apparmor_profile(rec.host_config)
     return UNCONFINED if rec.host_config.privileged else asked

@@ -83,8 +83,13 @@ class Strangers:
             self._ask(ident)
 
     def _ask(self, ident: str) -> None:
-        """Behind: the container's lock may be held as long as its start takes, and other events wait meanwhile."""
-        if ident and ident not in self._asked:
+        """Behind: the container's lock may be held as long as its start takes, and other events wait meanwhile.
+
+        A start under way or done has the only task of its id, and its failure deletes it: most events end here.
+        """
+        rec = self._store.by_id(ident)
+        owned = rec is not None and (rec.alive or rec.phase is Phase.STARTING)
+        if ident and not owned and ident not in self._asked:
             self._asked.add(ident)
             self._supervisor.spawn(self._judge_or_say(ident), f"owner of task {ident}")
 
