@@ -24,6 +24,8 @@ KNOWN = (
     ("*", "linux.seccomp.syscalls.socket*", "AF_ALG is closed too, as in moby's profile after 28 (start.md 5.5)"),
     ("*", "mounts./sbin/docker-init.*", "each engine has an init of its own"),
     ("*", "mounts./etc/*.options*", "ro says all of a single file, and crun 1.8 takes no rro there"),
+    ("*", "mounts./dev/shm.options*", "crun drops what a bind does not repeat; runc keeps what is there"),
+    ("*", "linux.resources.devices*or*", "any number is left out, as the specification has it; crun takes -1 for one"),
     ("*", "mounts./proc/acpi.of the system*", "a newer runc bounds the empty directory that hides another"),
     ("*", "mounts./sys/firmware.of the system*", "the same"),
     ("environment", "process.env*", "of a name given twice the last value is kept, as runc 1.2 does; dockerd has both"),

@@ -32,6 +32,7 @@ class Engine:
         self.log = self.root / "wherryd.log"
         self.flags = list(flags)
         self.path = os.environ["PATH"]
+        self.tier = TIER
         self.root.mkdir(exist_ok=True)
         self._process: subprocess.Popen[bytes] | None = None
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -56,7 +57,7 @@ class Engine:
         """Start the daemon, through a program `before` it if one is named, and wait for its READY=1 if it can."""
         command = [
             WHERRYD, "--data-root", str(self.data), "--exec-root", str(self.exec), "-p", str(self.root / "pid"),
-            "-H", self.host, "--debug", *(["--default-runtime", TIER] if TIER else []), *self.flags, *flags,
+            "-H", self.host, "--debug", *(["--default-runtime", self.tier] if self.tier else []), *self.flags, *flags,
         ]  # fmt: skip
         self._notify.close()
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

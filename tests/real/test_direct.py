@@ -36,6 +36,7 @@ def shared() -> Iterator[Engine]:
         runtimes = {"held": {"runtimeType": "io.wherry.direct.v1", "options": options}}
         file.write_text(json.dumps({"runtimes": runtimes, "default-runtime": "crun-direct"}))
         engine.flags += ["--config-file", str(file)]
+        engine.tier = ""
         try:
             engine.start("--live-restore")
             engine.load_demo(IMAGE)
@@ -127,6 +128,14 @@ def test_a_dead_keeper_while_the_daemon_is_down(engine: Engine, clean: Look) -> 
     assert engine.ok("wait", ident) == "137"
     engine.ok("rm", ident)
     assert_no_leaks(engine, clean)
+
+
+def test_what_an_exec_sends_to_its_process_group_stays_inside(engine: Engine) -> None:
+    ident = engine.ok("run", "-d", IMAGE, "sleep", "1000")
+    keepers = engine.keepers()
+    engine.docker("exec", ident, "sh", "-c", "kill -9 0")
+    assert engine.ok("exec", ident, "echo", "well") == "well"
+    assert engine.keepers() == keepers
 
 
 @pytest.mark.parametrize("verb", ["create", "start"])

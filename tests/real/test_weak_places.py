@@ -187,7 +187,7 @@ def test_weak_19_execs_that_end_do_not_delay_the_exit(engine: Engine) -> None:
 
 def test_weak_21_an_exit_that_nobody_saw_is_no_success(own: Engine) -> None:
     with_image(own, "--live-restore")
-    ident = own.ok("run", "-d", IMAGE, "sleep", "1000")
+    ident = own.ok("run", "-d", "--runtime", "runc", IMAGE, "sleep", "1000")
     pid = state(own, ident)["Pid"]
     own.kill()
     for other in [*own.processes("containerd"), *own.keepers(), pid]:

@@ -170,9 +170,8 @@ def test_time_namespace_only_where_it_exists() -> None:
 def test_shareable_shm_replaces_the_tmpfs() -> None:
     spec = build_spec(container(ipc_mode="shareable"), facts(shm=f"{FILES}/mounts/shm"))
     shm = [mount for mount in spec["mounts"] if mount["destination"] == "/dev/shm"]
-    assert shm == [
-        {"destination": "/dev/shm", "type": "bind", "source": f"{FILES}/mounts/shm", "options": ["rbind", "rprivate"]}
-    ]
+    options = ["rbind", "nosuid", "noexec", "nodev", "rprivate"]
+    assert shm == [{"destination": "/dev/shm", "type": "bind", "source": f"{FILES}/mounts/shm", "options": options}]
 
 
 def test_annotations_and_domain_name() -> None:

@@ -113,9 +113,11 @@ def test_device_rules_follow_what_was_asked_for_and_cdi_comes_last() -> None:
     known = facts(devices=(FUSE,), cdi_devices=(null, pipe))
     rules = build_rules(HostConfig(device_cgroup_rules=["b 7:* rw"]), known)
     assert rules[: len(DEFAULT_RULES)] == list(DEFAULT_RULES)
-    assert [(rule["type"], rule["major"], rule["minor"], rule["access"]) for rule in rules[len(DEFAULT_RULES) :]] == [
+    assert [
+        (rule["type"], rule.get("major"), rule.get("minor"), rule["access"]) for rule in rules[len(DEFAULT_RULES) :]
+    ] == [
         ("c", 10, 229, "r"),
-        ("b", 7, -1, "rw"),
+        ("b", 7, None, "rw"),
         ("c", 1, 3, "rwm"),
     ]
 
@@ -128,12 +130,12 @@ def test_a_device_of_cdi_replaces_one_on_its_path_and_belongs_to_the_user() -> N
 
 @pytest.mark.parametrize(
     ("text", "numbers"),
-    [("a *:* rwm", ("a", -1, -1, "rwm")), ("c 1:3 mr", ("c", 1, 3, "mr")), ("b *:3 r", ("b", -1, 3, "r"))],
+    [("a *:* rwm", ("a", None, None, "rwm")), ("c 1:3 mr", ("c", 1, 3, "mr")), ("b *:3 r", ("b", None, 3, "r"))],
 )
-def test_device_rule(text: str, numbers: tuple[str, int, int, str]) -> None:
+def test_device_rule(text: str, numbers: tuple[str, int | None, int | None, str]) -> None:
     rule = parse_rule(text)
     assert rule["allow"]
-    assert (rule["type"], rule["major"], rule["minor"], rule["access"]) == numbers
+    assert (rule["type"], rule.get("major"), rule.get("minor"), rule["access"]) == numbers
 
 
 @pytest.mark.parametrize("text", ["x 1:2 r", "c 1:* rwmm", "c 1:2", "c 1:2 r\n", "c 12345678901:1 r", ""])

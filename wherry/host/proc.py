@@ -66,11 +66,23 @@ def _arguments(name: str) -> list[str]:
 
 
 def kill_group(pid: int) -> None:
-    """SIGKILL the process group of a process that leads one; gone, or no leader, is fine."""
+    """SIGKILL the process group of a process that leads one, or that has lost its leader; else and gone is fine.
+
+    A command that has started it and ended may have been the leader; one that lives is somebody else.
+    """
     with contextlib.suppress(ProcessLookupError, FileNotFoundError):
         start_time(pid)  # it lives: its number means nobody else
-        if os.getpgid(pid) == pid:
-            os.killpg(pid, signal.SIGKILL)
+        group = os.getpgid(pid)
+        if group == pid or not _lives(group):
+            os.killpg(group, signal.SIGKILL)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        start_time(pid)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def alive(known: Identity) -> bool:

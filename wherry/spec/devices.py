@@ -8,11 +8,12 @@ from wherry.model.container import HostConfig
 from wherry.spec.facts import Device, Facts, UserIds
 
 RULE = re.compile(r"([acb]) ([0-9]{1,10}|\*):([0-9]{1,10}|\*) ([rwm]{1,3})")
-WILDCARD = -1
 
 
-def _rule(allow: bool, kind: str, major: int, minor: int, access: str = "rwm") -> dict[str, Any]:
-    return {"allow": allow, "type": kind, "major": major, "minor": minor, "access": access}
+def _rule(allow: bool, kind: str, major: int | None, minor: int | None, access: str = "rwm") -> dict[str, Any]:
+    """None for any number: it is left out, since crun 1.8 takes the -1 that Docker writes for a number."""
+    numbers = {name: number for name, number in (("major", major), ("minor", minor)) if number is not None}
+    return {"allow": allow, "type": kind, **numbers, "access": access}
 
 
 ALLOWED = ((1, 5), (1, 3), (1, 9), (1, 8), (5, 0), (5, 1))
@@ -72,5 +73,5 @@ def parse_rule(text: str) -> dict[str, Any]:
     return _rule(True, kind, _number(major), _number(minor), access)
 
 
-def _number(text: str) -> int:
-    return WILDCARD if text == "*" else int(text)
+def _number(text: str) -> int | None:
+    return None if text == "*" else int(text)

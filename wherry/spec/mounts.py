@@ -163,11 +163,12 @@ def _engine_binds(rec: Record, facts: Facts) -> list[Mount]:
     """Shared memory that others can join, secrets and configs, and the network files.
 
     The latter are single files with nothing mounted below, so plain `ro` says it all; crun 1.8 refuses `rro` on a file.
+    What the engine's own shared memory is mounted with is said again, because crun takes away what is not.
     """
     files = facts.netfiles
     readonly = ["ro"] if rec.host_config.readonly_rootfs else []
     binds: list[tuple[str, str, list[str]]] = [
-        (facts.shm, SHM, []),
+        (facts.shm, SHM, [] if facts.shm == SHM else ["nosuid", "noexec", "nodev"]),
         *((source, path, ["ro"]) for source, path in facts.files),
         (files.resolv_conf, "/etc/resolv.conf", readonly),
         (files.hostname, "/etc/hostname", readonly),

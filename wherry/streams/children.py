@@ -40,11 +40,14 @@ class Children:
     ) -> None:
         """Run a command with these descriptors as its 0 to 2 (-1 for /dev/null) in a directory; OSError.
 
-        The descriptors stay open here. It stays in the keeper's process group. Not by posix_spawn(3): glibc leaves
+        The descriptors stay open here. It leads a session of its own: what an exec that has none sends to its process
+        group must not reach this process. Not by posix_spawn(3): glibc leaves
         its internal signals ignored there, which a container would inherit.
         """
         stdin, stdout, stderr = (fd if fd >= 0 else subprocess.DEVNULL for fd in stdio)
-        process = subprocess.Popen(argv, env=environ, cwd=directory, stdin=stdin, stdout=stdout, stderr=stderr)
+        process = subprocess.Popen(
+            argv, env=environ, cwd=directory, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True
+        )
         process.returncode = 0  # who waits for it is `_woken`
         self._commands.add(process.pid)
         self._waiting[process.pid] = ended
