@@ -156,3 +156,8 @@ def test_cidfile_and_format(engine: Engine) -> None:
     line = engine.ok("ps", "--no-trunc", "--format", "{{json .}}")
     entry = json.loads(line)
     assert (entry["Names"], entry["Image"], entry["Command"]) == ("fmt", IMAGE, '"sleep 1000"')
+
+
+def test_a_read_only_bind_of_a_file(engine: Engine) -> None:
+    script = "cat /x >/dev/null && { echo y 2>/dev/null >/x && echo written || echo refused; }"
+    assert engine.ok("run", "--rm", "-v", "/etc/hostname:/x:ro", IMAGE, "sh", "-c", script) == "refused"

@@ -115,6 +115,8 @@ class Facts:
     """What the devices of HostConfig.DeviceRequests change, all together."""
     cdi_devices: tuple[Device, ...] = ()
     """The nodes of those edits, resolved."""
+    single_files: frozenset[str] = frozenset()
+    """Destinations of read-only binds that are no directories: `ro` says all there, and crun 1.8 refuses `rro`."""
     selinux: Labels | None = None
     """What the policy gives this container, at a level of its own; None where SELinux is off."""
     joined: Mapping[str, str] = field(default_factory=dict)

@@ -115,9 +115,10 @@ def _asked(rec: Record, facts: Facts) -> list[Mount]:
     """What the user and the engine bind, parents before children."""
     tmpfs = {_clean(path): options for path, options in (rec.host_config.tmpfs or {}).items()}
     points = [point for point in facts.mounts if _clean(point.destination) not in tmpfs]
+    recursive = rec.host_config.runtime in facts.engine.recursive_readonly
     mounts = [
         *(_tmpfs(path, options.split(",")) for path, options in tmpfs.items()),
-        *(_point(point, rec.host_config.runtime in facts.engine.recursive_readonly) for point in points),
+        *(_point(point, recursive, point.destination in facts.single_files) for point in points),
     ]
     taken = {mount["destination"] for mount in mounts}
     others = [*_engine_binds(rec, facts), *build_cdi_mounts(facts.edits, rec.host_config.readonly_rootfs)]
@@ -137,13 +138,13 @@ def _tmpfs(destination: str, options: Iterable[str]) -> Mount:
     return _mount(destination, "tmpfs", "tmpfs", merge_options(list(options)))
 
 
-def _point(point: MountPoint, recursive: bool) -> Mount:
+def _point(point: MountPoint, recursive: bool, single: bool) -> Mount:
     destination = _clean(point.destination)
     if point.type == "tmpfs":
         return _tmpfs(destination, point.options or ())
     options = ["rbind" if point.recursive else "bind"]
     if not point.rw:
-        options.append(_readonly(point, recursive))
+        options.append("ro" if single and recursive else _readonly(point, recursive))
     if point.propagation:
         options.append(point.propagation)
     return _mount(destination, "bind", point.source, options)
@@ -162,7 +163,7 @@ def _readonly(point: MountPoint, recursive: bool) -> str:
 def _engine_binds(rec: Record, facts: Facts) -> list[Mount]:
     """Shared memory that others can join, secrets and configs, and the network files.
 
-    The latter are single files with nothing mounted below, so plain `ro` says it all; crun 1.8 refuses `rro` on a file.
+    The latter are single files, see `Facts.single_files`.
     What the engine's own shared memory is mounted with is said again, because crun takes away what is not.
     """
     files = facts.netfiles

@@ -1,5 +1,6 @@
 """The steps of a start in their order, for those who release: exit, removal, boot."""
 
+import os
 from dataclasses import dataclass
 
 from wherry.base.offload import offload
@@ -72,6 +73,7 @@ class Steps:
         host = rec.host_config
         found = await offload(find_hardware, rec, self.engine.cdi_dirs) if wants_hardware(host) else Hardware()
         own = None if host.network_mode == "host" else rec.sandbox_key
+        read_only = [point for point in volumes if not point.rw and point.type != "tmpfs"]
         return Facts(
             engine=self.engine,
             rootfs=root.path,
@@ -87,4 +89,9 @@ class Steps:
             cdi_devices=found.cdi_devices,
             joined=joined.paths,
             env=tuple(linked_env(joined.links)),
+            single_files=await offload(_single_files, read_only) if read_only else frozenset(),
         )
+
+
+def _single_files(points: list[MountPoint]) -> frozenset[str]:
+    return frozenset(point.destination for point in points if not os.path.isdir(point.source))
