@@ -1,6 +1,7 @@
 """Options of the daemon that hold for every container which does not say otherwise."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -91,3 +92,39 @@ def test_what_inspect_and_info_say(strict: Engine) -> None:
         "name=cgroupns",
         "name=no-new-privileges",
     ]
+
+
+@pytest.mark.skipif(not os.path.exists("/sys/fs/cgroup/cpu/cpu.rt_runtime_us"), reason="no real-time groups")
+def test_real_time_is_handed_down_to_every_parent(box: Box) -> None:
+    """A container can have as much of it as its parent was given, and no more (start.md 5.3)."""
+    engine = Engine(box, "hurried", "--bridge", "none")
+    fleet = Path("/sys/fs/cgroup/cpu/wherry-hurried")
+    try:
+        given = ("--cpu-rt-period", "1000000", "--cpu-rt-runtime", "200000")
+        engine.start("--cgroup-parent", "/wherry-hurried/boats", *given).load_demo(IMAGE)
+        show = (IMAGE, "cat", "/sys/fs/cgroup/cpu/cpu.rt_period_us", "/sys/fs/cgroup/cpu/cpu.rt_runtime_us")
+        assert engine.ok("run", "--rm", *show) == "1000000\n0"
+        assert engine.ok("run", "--rm", "--cpu-rt-runtime", "5000", *show) == "1000000\n5000"
+        assert [(each / "cpu.rt_runtime_us").read_text() for each in (fleet, fleet / "boats")] == ["200000\n"] * 2
+        refused = engine.docker("run", "--rm", "--cpu-rt-runtime", "250000", IMAGE, "true")
+        assert refused.returncode == 125
+        assert b"cpu.rt_runtime_us" in refused.stderr
+    finally:
+        engine.end()
+        for group in ("wherry-hurried/boats", "wherry-hurried"):
+            remove_cgroup(group)
+
+
+@pytest.mark.skipif(not os.path.exists("/sys/fs/cgroup/cpu/cpu.rt_runtime_us"), reason="no real-time groups")
+def test_real_time_that_a_parent_lacks_fails_the_start_in_dockers_words(box: Box) -> None:
+    engine = Engine(box, "hasty", "--bridge", "none")
+    try:
+        engine.start("--cgroup-parent", "/wherry-hasty", "--cpu-rt-runtime", "999999999").load_demo(IMAGE)
+        refused = engine.docker("run", "--name", "late", IMAGE, "true")
+        assert refused.returncode == 125
+        why = b"write /sys/fs/cgroup/cpu/wherry-hasty/cpu.rt_runtime_us: invalid argument"
+        assert b"unable to init CPU RT controller: " + why in refused.stderr
+        assert engine.ok("inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", "late") == "created 128"
+    finally:
+        engine.end()
+        remove_cgroup("wherry-hasty")

@@ -10,7 +10,7 @@ from wherry.base.errors import InvalidParameter
 from wherry.containers.defaults import Defaults, Kernel, fill_host_config
 from wherry.containers.validate import validate
 from wherry.main.config import Config, load
-from wherry.main.container_options import cgroup_driver, check_parent, check_selinux, read_profile
+from wherry.main.container_options import cgroup_driver, check_parent, check_realtime, check_selinux, read_profile
 from wherry.main.flags import parse_flags
 from wherry.model.container import HostConfig, Ulimit
 
@@ -161,3 +161,14 @@ def test_selinux_is_refused_by_name_where_it_is_and_said_to_be_missing_where_it_
     assert caplog.messages == ["Docker could not enable SELinux on the host system"]
     with pytest.raises(InvalidParameter, match="^--selinux-enabled: labels on root filesystems and volumes are not"):
         check_selinux(enabled=True, there=True)
+
+
+def test_real_time_of_the_parents(tmp_path: Path) -> None:
+    config = flags("--cpu-rt-period", "1000000", "--cpu-rt-runtime", "200000")
+    assert (config.cpu_rt_period, config.cpu_rt_runtime) == (1_000_000, 200_000)
+    assert in_file(tmp_path, cpu_rt_runtime=7).cpu_rt_runtime == 7
+    check_realtime(1, True)
+    for version, there, why in ((2, False, "implemented for cgroup v2"), (1, False, "supported by the kernel")):
+        with pytest.raises(InvalidParameter) as caught:
+            check_realtime(version, there)
+        assert str(caught.value) == f"daemon-scoped cpu-rt-period and cpu-rt-runtime are not {why}"

@@ -78,6 +78,12 @@ CASES: dict[str, tuple[Record, Facts]] = {
         container(memory=64 << 20, memory_swappiness=10, oom_kill_disable=True, cgroupns_mode="private"),
         facts(engine=engine(cgroup_version=2, cgroup_driver="systemd")),
     ),
+    "real-time": (
+        container(
+            cpu_realtime_period=1_000_000, cpu_realtime_runtime=5000, ulimits=[Ulimit(name="rtprio", soft=9, hard=9)]
+        ),
+        facts(engine=engine(cpu_realtime=True)),
+    ),
     "apparmor": (container(), APPARMOR),
     "selinux": (container(security_opt=["label=type:svirt_t", "label=level:s0:c7,c9"]), SELINUX),
     "selinux-privileged": (container(privileged=True, security_opt=["label=disable"]), SELINUX),

@@ -83,6 +83,9 @@ class Config:
     live_restore: bool = False
     init: bool = False
     cgroup_parent: str = ""
+    cpu_rt_period: int = 0
+    """Microseconds, given to the parents of containers' cgroups at each start; 0 leaves them alone."""
+    cpu_rt_runtime: int = 0
     exec_opts: tuple[str, ...] = ()
     """`native.cgroupdriver=` and its value, the last one counts."""
     default_ulimits: Mapping[str, Ulimit] = field(default_factory=dict)

@@ -95,6 +95,15 @@ def check_parent(driver: str, parent: str) -> None:
         check_slice(parent)
 
 
+def check_realtime(cgroup_version: int, there: bool) -> None:
+    """InvalidParameter in dockerd's words where groups cannot be given real time."""
+    options = "daemon-scoped cpu-rt-period and cpu-rt-runtime are"
+    if cgroup_version == 2:
+        raise InvalidParameter(f"{options} not implemented for cgroup v2")
+    if not there:
+        raise InvalidParameter(f"{options} not supported by the kernel")
+
+
 def check_selinux(enabled: bool, there: bool) -> None:
     """Say so, as dockerd does, where the kernel has no SELinux; InvalidParameter where it has.
 

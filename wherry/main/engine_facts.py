@@ -5,7 +5,14 @@ import os
 from wherry.containers.defaults import Defaults, Kernel
 from wherry.host.facts import HostFacts, forwards_ipv4, kernel_version
 from wherry.main.config import Config
-from wherry.main.container_options import cgroup_driver, check_parent, check_selinux, read_profile, runs_systemd
+from wherry.main.container_options import (
+    cgroup_driver,
+    check_parent,
+    check_realtime,
+    check_selinux,
+    read_profile,
+    runs_systemd,
+)
 from wherry.main.programs import find_init, mount_options
 from wherry.model.image import Platform
 from wherry.runtimes.configured import DEFAULT, DIRECT, SHIM
@@ -19,6 +26,8 @@ def gather(config: Config, host: HostFacts) -> EngineFacts:
     """Return the facts of the spec (blocking: looks below /proc, /sys and PATH); InvalidParameter for bad options."""
     driver = cgroup_driver(config.exec_opts, host.cgroups.version, runs_systemd())
     check_parent(driver, config.cgroup_parent)
+    if config.cpu_rt_period or config.cpu_rt_runtime:
+        check_realtime(host.cgroups.version, host.cgroups.cpu_realtime)
     check_selinux(config.selinux_enabled, host.selinux)
     return EngineFacts(
         arch=host.architecture,
@@ -30,6 +39,8 @@ def gather(config: Config, host: HostFacts) -> EngineFacts:
         cgroup_parent=config.cgroup_parent,
         recursive_readonly=_recursive_readonly(host),
         cpu_realtime=host.cgroups.cpu_realtime,
+        cpu_rt_period=config.cpu_rt_period,
+        cpu_rt_runtime=config.cpu_rt_runtime,
         seccomp=host.seccomp,
         seccomp_profile=read_profile(config.seccomp_profile),
         apparmor=host.apparmor,

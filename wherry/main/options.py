@@ -75,6 +75,8 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         Option("log-opt", _M, "log-opts", "Default option of the log driver, such as max-size=10m (repeatable)"),
         Option("cdi-spec-dir", _L, "cdi-spec-dirs", "Directory of CDI device files (repeatable)"),
         Option("cgroup-parent", _T, "cgroup-parent", "Parent of containers' cgroups, where they do not name one"),
+        Option("cpu-rt-period", _N, "cpu-rt-period", "Real-time period of the parents of containers' cgroups (v1)"),
+        Option("cpu-rt-runtime", _N, "cpu-rt-runtime", "Real-time microseconds in a period for those parents (v1)"),
         Option("exec-opt", _L, "exec-opts", "native.cgroupdriver=cgroupfs or systemd"),
         Option("default-ulimit", _U, "default-ulimits", "Limit of containers, name=soft[:hard] (repeatable)"),
         Option("default-shm-size", _B, "default-shm-size", "Size of containers' /dev/shm"),
@@ -108,8 +110,8 @@ OPTIONS: tuple[Option, ...] = tuple(option for group in GROUPS.values() for opti
 
 _REFUSED = """
 allow-direct-routing authorization-plugin:authorization-plugins bip6 bridge-accept-fwmark
-containerd-namespace containerd-plugins-namespace cpu-rt-period cpu-rt-runtime
-cri-containerd default-address-pool:default-address-pools default-gateway default-gateway-v6
+containerd-namespace containerd-plugins-namespace cri-containerd
+default-address-pool:default-address-pools default-gateway default-gateway-v6
 default-network-opt:default-network-opts default-stop-timeout
 dns-opt:dns-opts dns-search feature:features firewall-backend
 fixed-cidr fixed-cidr-v6 host-gateway-ip:host-gateway-ips http-proxy https-proxy icc init-path

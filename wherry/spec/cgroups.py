@@ -46,6 +46,11 @@ def group_path(path: str) -> str:
     return f"{nested}/{prefix}-{name}.scope"
 
 
+def parent_group(ident: str, host_config: HostConfig, engine: EngineFacts) -> str:
+    """Return the group that a container's own stands in, below a hierarchy's mount."""
+    return posixpath.dirname(group_path(cgroups_path(ident, host_config, engine)))
+
+
 def build_limits(host_config: HostConfig, disks: Disks, engine: EngineFacts) -> dict[str, Any]:
     """Return `linux.resources` but for devices; groups without a value are left out, as is what version 2 lacks."""
     groups = {

@@ -76,6 +76,9 @@ class EngineFacts:
     recursive_readonly: frozenset[str] = frozenset()
     """Runtimes whose `features` list `rro` (crun 1.8 has no such command); none on a kernel before 5.12."""
     cpu_realtime: bool = False
+    cpu_rt_period: int = 0
+    """What the parents of containers' cgroups get of real time, in microseconds; 0 leaves them alone."""
+    cpu_rt_runtime: int = 0
     sysctls: frozenset[str] = frozenset()
     """Those of namespaces.NETWORK_DEFAULTS that exist below /proc/sys."""
     thermal_paths: tuple[str, ...] = ()

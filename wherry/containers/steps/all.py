@@ -17,7 +17,9 @@ from wherry.containers.steps.rootfs import Root, Rootfs
 from wherry.containers.steps.stdio import Streams
 from wherry.containers.steps.task import Run, Task
 from wherry.containers.steps.volumes import Volumes
+from wherry.host.realtime import give_realtime
 from wherry.model.container import MountPoint
+from wherry.spec.cgroups import parent_group
 from wherry.spec.facts import EngineFacts, Facts, NetFiles
 from wherry.state.record import Record
 
@@ -69,13 +71,19 @@ class Steps:
         shared: Shared,
         files: NetFiles,
     ) -> Facts:
-        """What the steps found, and the hardware, as the spec takes it; System for hardware that is not there."""
-        host = rec.host_config
-        found = await offload(find_hardware, rec, self.engine.cdi_dirs) if wants_hardware(host) else Hardware()
+        """What the steps found, and the hardware, as the spec takes it; System for hardware that is not there.
+
+        The parents of the container's cgroup get their real time here, before the runtime asks them for some.
+        """
+        host, engine = rec.host_config, self.engine
+        if engine.cpu_rt_period or engine.cpu_rt_runtime:
+            parent = parent_group(rec.id, host, engine)
+            await offload(give_realtime, parent, engine.cpu_rt_period, engine.cpu_rt_runtime)
+        found = await offload(find_hardware, rec, engine.cdi_dirs) if wants_hardware(host) else Hardware()
         own = None if host.network_mode == "host" else rec.sandbox_key
         read_only = [point for point in volumes if not point.rw and point.type != "tmpfs"]
         return Facts(
-            engine=self.engine,
+            engine=engine,
             rootfs=root.path,
             user=root.user,
             netns=joined.paths.get("network", own),
