@@ -67,6 +67,7 @@ LINK_GONE = (
     Call("DELETE", "/containers/parity-joiner", "link=1"),
     Call("DELETE", "/containers/parity-absent/x", "link=1"),
 )
+ONE = create("parity-joiner", keep="j", HostConfig={"Links": ["parity-donor:x"]})
 TWO = create("parity-joiner", keep="j", HostConfig={"Links": ["parity-donor:x", "parity-donor:y"]})
 
 CASES = (
@@ -80,7 +81,7 @@ CASES = (
     linked("to absent", "parity-absent:x"),
     linked("to the host network", "parity-donor:x", target=create("parity-donor", HostConfig={"NetworkMode": "host"})),
     linked("to no network", "parity-donor:x", target=create("parity-donor", HostConfig={"NetworkMode": "none"})),
-    case("link to one that never ran", TWO, start("{j}"), Call("GET", "/containers/{j}/json"), setup=DONOR[:1]),
+    case("link to one that never ran", ONE, start("{j}"), Call("GET", "/containers/{j}/json"), setup=DONOR[:1]),
     case("links removed", TWO, *LINK_GONE, setup=DONOR[:1]),
     *each("a donor that runs", start("{j}"), SHOW, setup=DONOR),
     *each("a donor that never ran", start("{j}"), SHOW, setup=DONOR[:1]),

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from tests.parity.cases import Call, Case, Step, case, create, run, start
+from tests.parity.cases import Call, Case, Cli, Step, case, create, run, start
 from tests.parity.side import IMAGE
 
 NAME, OTHER = "parity-net", "parity-other"
@@ -70,6 +70,23 @@ def joined(name: str, **endpoint: Any) -> Case:
     """Create and start a container with some wishes."""
     asked = create("parity-one", HostConfig={"NetworkMode": NAME}, NetworkingConfig={"EndpointsConfig": endpoint})
     return case(f"network joined {name}", asked, shown(), start(), shown(), setup=SUBNETTED)
+
+
+DONOR = (*SUBNETTED, create("parity-donor", HostConfig={"NetworkMode": NAME}), start())
+LINKS = {"Links": ["parity-donor:store"]}
+
+
+def linked(name: str, *links: str, to: str = "store") -> Case:
+    """A container with links in a network, and what it finds by the name that they must lead to."""
+    asked = create(
+        "parity-joiner",
+        keep="j",
+        HostConfig={"NetworkMode": NAME},
+        NetworkingConfig={"EndpointsConfig": {NAME: {"Links": list(links)}}},
+    )
+    seen = Call("GET", "/containers/{j}/json")
+    found = Cli(("exec", "parity-joiner", "nslookup", "-type=a", to))
+    return case(f"network links {name}", asked, seen, start("{j}"), seen, found, setup=DONOR)
 
 
 CREATES = (
@@ -193,6 +210,10 @@ READS = (
 CONNECTS: tuple[tuple[str, tuple[Step, ...]], ...] = (
     ("another", (connect(OTHER), shown())),
     ("with aliases", (connect(OTHER, Aliases=["x", "y"]), shown())),
+    ("with links", (connect(OTHER, Links=["parity-one:x", "absent:y", "z"]), shown())),
+    ("with a bad link", (connect(OTHER, Links=["a:b:c"]), shown(), start(), shown())),
+    ("with an empty link", (connect(OTHER, Links=[""]), shown(), start(), shown())),
+    ("bridge with links", (connect("bridge", Links=["parity-one:x"]), shown())),
     ("its own", (connect(Aliases=["x"]), shown())),
     ("twice", (connect(OTHER), connect(OTHER))),
     ("host", (connect("host"),)),
@@ -239,6 +260,25 @@ MEMBERS = (
     joined("elsewhere", bridge={}),
     joined("by id", **{"{n}": {}}),
     joined("with host", host={}),
+    linked("by an alias", "parity-donor:store", "parity-donor:again"),
+    linked("by name", "parity-donor", to="parity-donor"),
+    linked("as inspect shows it", "/parity-donor:/parity-joiner/store"),
+    linked("in capitals", "Parity-Donor:store"),
+    linked("of bad format", "a:b:c"),
+    linked("to nothing", ""),
+    linked("without an alias", "parity-donor:", to="parity-donor"),
+    linked("to no name", ":store", to="parity-donor"),
+    linked("to absent", "parity-absent:gone", "parity-donor:store"),
+    linked("twice", "parity-joiner:store", "parity-donor:store"),
+    linked("over a name", "parity-donor:parity-joiner", to="parity-joiner"),
+    linked("by name of the network", "parity-donor:store", to=f"store.{NAME}"),
+    case("network links on bridge", create(NetworkingConfig={"EndpointsConfig": {"bridge": LINKS}}), shown(), start()),
+    case("network links of the host", on(HostConfig={"Links": ["parity-donor:x"]}), shown(), start(), setup=SUBNETTED),
+    case(
+        "network links by the client",
+        run("--rm", "--network", NAME, "--link", "parity-donor:store", IMAGE, "nslookup", "-type=a", "store"),
+        setup=DONOR,
+    ),
     case("network mode by id", on("{n}"), shown(), start(), shown(), setup=SUBNETTED),
     case("network mode of an absent one", on("absent"), shown(), start(), shown()),
     case("network mode with names", on(Hostname="me", Domainname="here"), start(), shown(), setup=SUBNETTED),

@@ -164,12 +164,27 @@ OURS = (
         "*SandboxKey",
         "the host's own network namespace is pinned nowhere",
     ),
-    Known("network removed and made again", "*ExitCode", "a failed start never shows the code of an earlier run"),
-    Known(
-        "network joined by the gateway's address",
+    *each(
+        ("network removed and made again", "network connect with * link stopped"),
+        "*ExitCode",
+        "a failed start never shows the code of an earlier run",
+    ),
+    *each(
+        (
+            "network joined by the gateway's address",
+            "network links of bad format",
+            "network links to nothing",
+            "network connect with * link created",
+        ),
         "4 *DNSNames",
         "the names are stored with the endpoint, which there was not",
     ),
+    *each(
+        ("network links of bad format", "network links to nothing", "network connect with * link *"),
+        "4 *NetworkID",
+        "the same for the network's id",
+    ),
+    Known("network connect with * link running", "*Networks.parity-other", "dockerd leaves half of a failed connect"),
 )
 
 UNSUPPORTED = tuple(

@@ -25,6 +25,7 @@ services:
     ports: ["8088:80"]
     volumes: ["data:/data"]
     depends_on: [db]
+    links: ["db:storage"]
     stop_grace_period: 1s
   db:
     image: {IMAGE}
@@ -99,6 +100,8 @@ def test_services_find_each_other(engine: Engine, compose: Callable[..., str]) -
         assert found(engine, container, name) == addresses, f"{container} asks for {name}"
     compose("up", "-d", "--scale", "db=1")
     assert found(engine, "demo-web-1", "database") == {one}
+    assert found(engine, "demo-web-1", "storage") == {one}
+    assert found(engine, "demo-db-1", "storage") == set()
     compose("restart", "web")
     assert found(engine, "demo-db-1", "web") == {address(engine, "demo-web-1")}
     compose("down", "-v", "-t", "1")

@@ -39,6 +39,40 @@ def test_containers_find_each_other(engine: Engine, network: str) -> None:
         assert f"({address(engine, 'web')})" in found
 
 
+def test_links_are_names_of_ones_own(engine: Engine, network: str) -> None:
+    """Nobody need be called so yet, and whoever comes to be called so is found; for others the alias is nobody."""
+    sleeps = ("run", "-d", "--network", network, "--stop-timeout", "1")
+    engine.ok(*sleeps, "--name", "web", "--link", "db:store", "--link", "db:other", IMAGE, *ASLEEP)
+    assert look_up(engine, "web", "store") == ""
+    engine.ok(*sleeps, "--name", "db", IMAGE, *ASLEEP)
+    engine.ok(*sleeps, "--name", "other", IMAGE, *ASLEEP)
+    for alias in ("store", "STORE", f"store.{network}", "other"):
+        assert address(engine, "db") in look_up(engine, "web", alias), alias
+    assert look_up(engine, "db", "store") == ""
+    assert address(engine, "other") in look_up(engine, "db", "other")
+    engine.ok("rename", "db", "old")
+    assert look_up(engine, "web", "store") == ""
+    engine.ok("rename", "other", "db")
+    assert address(engine, "db") in look_up(engine, "web", "store")
+    engine.ok("restart", "web")
+    assert address(engine, "db") in look_up(engine, "web", "store")
+    assert engine.inspect("web")["NetworkSettings"]["Networks"][network]["Links"] == ["db:store", "db:other"]
+
+
+def test_links_of_a_container_that_runs(engine: Engine, network: str) -> None:
+    engine.ok("run", "-d", "--name", "web", IMAGE, *ASLEEP)
+    engine.ok("run", "-d", "--name", "db", "--network", network, IMAGE, *ASLEEP)
+    done = engine.docker("network", "connect", "--link", "a:b:c", network, "web")
+    assert b"bad format for links: a:b:c" in done.stderr
+    assert list(engine.inspect("web")["NetworkSettings"]["Networks"]) == ["bridge"]
+    engine.ok("network", "connect", "--link", "db:store", network, "web")
+    assert address(engine, "db") in look_up(engine, "web", "store")
+    engine.ok("network", "disconnect", network, "web")
+    engine.ok("network", "connect", network, "web")
+    assert look_up(engine, "web", "store") == ""
+    assert address(engine, "db") in look_up(engine, "web", "db")
+
+
 def test_the_default_bridge_has_no_names(engine: Engine, network: str) -> None:
     engine.ok("run", "-d", "--name", "web", "--network", network, IMAGE, *ASLEEP)
     engine.ok("run", "-d", "--name", "plain", IMAGE, *ASLEEP)

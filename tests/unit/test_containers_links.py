@@ -8,6 +8,7 @@ from wherry.base.errors import InvalidParameter, NotFound, System
 from wherry.containers.links import (
     HOST_TARGET,
     Linked,
+    aliases,
     find_linked,
     link_names,
     linked_env,
@@ -109,3 +110,17 @@ def test_environment() -> None:
     assert {"THE_DB_PORT_53_UDP=udp://172.17.0.2:53", "THE_DB_PORT_53_UDP_PROTO=udp"} <= set(env)
     assert env[-2:] == ["THE_DB_NAME=/web/the-db", "THE_DB_ENV_A=1=2"]
     assert linked_env([Linked("/web/x", record(), "1.1.1.1")]) == ["X_NAME=/web/x"]
+
+
+def test_the_links_of_an_endpoint_are_aliases_for_whoever_is_called_so() -> None:
+    entries = ["db:a", "db", "/db:/web/b", "other:a"]
+    assert aliases(EndpointSettings(links=entries)) == {"a": "other", "db": "db", "b": "db"}
+    assert aliases(EndpointSettings()) == {}
+
+
+@pytest.mark.parametrize(
+    ("entry", "text"), [("a:b:c", "bad format for links: a:b:c"), ("", "empty string specified for links")]
+)
+def test_a_bad_link_of_an_endpoint(entry: str, text: str) -> None:
+    with pytest.raises(System, match=f"^{text}$"):
+        aliases(EndpointSettings(links=[entry]))

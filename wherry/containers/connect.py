@@ -11,6 +11,7 @@ import msgspec
 from wherry.base.errors import EngineError, Forbidden, InvalidParameter, NotFound, System
 from wherry.base.offload import offload
 from wherry.base.tasks import finish
+from wherry.containers.links import aliases
 from wherry.containers.steps.endpoints import Endpoints
 from wherry.containers.steps.names import NameService
 from wherry.containers.steps.netns import Netns
@@ -94,6 +95,7 @@ class Connect:
             raise Forbidden(f"endpoint with name {before.name} already exists in network {network.name}")
         check_mode(before, network.name)
         check_wish(network.name, network, wish)
+        aliases(wish)
         with self._networking.reserved(before, [Join(network, wish)]) as (made,):
             await slot.save(
                 endpoints=(*before.endpoints, msgspec.structs.replace(made, gateway="")),

@@ -14,7 +14,7 @@ from wherry.containers.donors import joins
 from wherry.containers.execs import Execs
 from wherry.containers.health import Health, HealthOf
 from wherry.containers.layout import Layout
-from wherry.containers.links import in_users_network, link_names
+from wherry.containers.links import link_names
 from wherry.containers.receipt import receipt
 from wherry.containers.render import Json, main_network, mounts, networks, ports, state
 from wherry.model.container import HostConfig
@@ -69,8 +69,7 @@ class Inspect:
         measured = await self._sizes(rec) if size else None
         shown = describe(rec, self._execs.of(rec.id), self._layout, measured, self._health(rec))
         host = shown["HostConfig"] | hidden_paths(rec.host_config, self._defaults)
-        if not in_users_network(rec.host_config):
-            host["Links"] = link_names(rec, self._store.by_id) or None  # by the names of now
+        host["Links"] = link_names(rec, self._store.by_id) or None  # by the names of now
         return shown | {"HostConfig": host}
 
 

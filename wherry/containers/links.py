@@ -1,11 +1,13 @@
-"""Legacy links on the default bridge: `--link target:alias` (network.md 23, api-containers.md 3.7). Pure."""
+"""Links, `--link target:alias`: legacy ones on the default bridge (network.md 23, api-containers.md 3.7), and the
+aliases that a container has of its own for others in a user's network (network.md 15.2). Pure.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from wherry.base.errors import InvalidParameter, NotFound, System
 from wherry.containers.donors import donors, joins
-from wherry.model.container import HostConfig
+from wherry.model.container import EndpointSettings, HostConfig
 from wherry.network.catalog import BRIDGE, PREDEFINED
 from wherry.spec.namespaces import HOST
 from wherry.state.record import Link, Record
@@ -77,6 +79,18 @@ def _parse(entry: str) -> tuple[str, str]:
     if not colon:
         return ref, ref
     return (ref[1:], alias.rpartition("/")[2]) if ref.startswith("/") else (ref, alias)
+
+
+def aliases(wish: EndpointSettings) -> dict[str, str]:
+    """Return the targets of an endpoint's links by alias, the last of each; nobody need be called so yet.
+
+    System in Docker's words for a bad one, which counts only once the network is joined.
+    """
+    try:
+        pairs = [_parse(entry) for entry in wish.links or ()]
+    except InvalidParameter as error:
+        raise System(str(error)) from error
+    return {alias: target for target, alias in pairs}
 
 
 def _lender(target: Record, find: Find) -> Record:

@@ -83,10 +83,6 @@ def _has_endpoint_option(request: CreateRequest) -> bool:
     return any(wish is not None and wish.driver_opts for wish in _endpoints(request).values())
 
 
-def _has_endpoint_link(request: CreateRequest) -> bool:
-    return any(wish is not None and wish.links for wish in _endpoints(request).values())
-
-
 def _has_link_local(request: CreateRequest) -> bool:
     wishes = (wish.ipam_config for wish in _endpoints(request).values() if wish is not None)
     return any(wish is not None and wish.link_local_ips for wish in wishes)
@@ -130,7 +126,6 @@ LACKS: tuple[Lack, ...] = (
     _mount_type("image"),
     _mount_type("npipe"),
     _mount_type("cluster"),
-    _endpoint(".Links", "--link", _has_endpoint_link, EndpointSettings(links=["db:db"])),
     _endpoint(".DriverOpts", "--network driver-opt=", _has_endpoint_option, EndpointSettings(driver_opts={"a": "b"})),
     _endpoint(
         ".IPAMConfig.LinkLocalIPs",

@@ -7,7 +7,7 @@ from wherry.base.errors import EngineError
 from wherry.base.metrics import Metrics
 from wherry.base.offload import offload
 from wherry.containers.layout import Layout
-from wherry.containers.links import bridge_address, links_to, relink
+from wherry.containers.links import aliases, bridge_address, links_to, relink
 from wherry.containers.news import News
 from wherry.host.errors import translate
 from wherry.host.files import write_in_place
@@ -61,6 +61,8 @@ class Endpoints:
 
     async def _reserve(self, slot: Slot) -> None:
         joins = resolve(slot.rec, self._networking.catalog)
+        for join in joins:
+            aliases(join.wish)
         with self._networking.reserved(slot.rec, joins) as endpoints:
             await slot.save(endpoints=endpoints, **facts(slot.rec, joins))
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from wherry.base.errors import EngineError
 from wherry.base.offload import offload
+from wherry.containers.links import aliases
 from wherry.containers.steps.netfiles import NetworkFiles
 from wherry.names.service import Names
 from wherry.names.zones import Joined, Member, Sandbox, Server, Zone, zones
@@ -96,7 +97,5 @@ def _sandbox(rec: Record, upstreams: Upstreams) -> Sandbox:
 
 
 def _links(rec: Record, endpoint: Endpoint) -> dict[str, str]:
-    """Return target by alias of the links that the container wishes for in a network: `target` or `target:alias`."""
     wish = rec.endpoints_wished.get(endpoint.network)
-    pairs = [link.partition(":") for link in (wish.links or () if wish is not None else ())]
-    return {alias or target: target for target, _, alias in pairs}
+    return aliases(wish) if wish is not None else {}
