@@ -31,6 +31,9 @@ class FakeSweep:
     async def marked(self) -> list[str]:
         return self.idents
 
+    async def is_marked(self, ident: str) -> bool:
+        return ident in self.idents
+
     async def forget(self, ident: str) -> None:
         self.forgotten.append(ident)
 
@@ -51,7 +54,7 @@ class NoChannel:
 
 def strangers(engine: Daemon, sweep: FakeSweep, channel: Channel | None = None) -> Strangers:
     shim: Any = engine.world.shim
-    return Strangers(engine.store, shim, cast(Any, sweep), cast(Any, channel), engine.supervisor, (0.0, 0.0))
+    return Strangers(engine.store, shim, cast(Any, sweep), cast(Any, channel), engine.supervisor, (0.0, 0.0), 0.0)
 
 
 async def test_a_task_of_a_container_that_does_not_run_is_ended(tmp_path: Path) -> None:
@@ -135,3 +138,14 @@ async def test_after_a_cut_start_late_shims_are_looked_for_and_again_after_a_fai
         await until(lambda: sweep.looks == 2)
     finally:
         await engine.crash()
+
+
+async def test_one_look_for_shims_serves_all_who_ask_in_a_moment(tmp_path: Path) -> None:
+    async with daemon(World(tmp_path)) as engine:
+        sweep = FakeSweep()
+        sweep.looks = 1
+        watch = strangers(engine, sweep)
+        await asyncio.gather(*(watch.judge(UNKNOWN) for _ in range(20)))
+        await until(lambda: sweep.looks == 2)
+        await watch.judge(UNKNOWN)
+        await until(lambda: sweep.looks == 3)

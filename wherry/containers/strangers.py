@@ -7,7 +7,7 @@ that comes so late that containerd has dropped it tells nobody; a boot that foun
 import asyncio
 import logging
 
-from wherry.base.errors import DeadlineExceeded, EngineError, NotFound, Unavailable
+from wherry.base.errors import EngineError, NotFound
 from wherry.base.tasks import Supervisor
 from wherry.containerd.channel import Channel
 from wherry.containerd.events import SUBSCRIBED, subscribe
@@ -21,6 +21,8 @@ log = logging.getLogger("wherry.strangers")
 RETRY_SECONDS = 1.0
 LATE_LOOKS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 """Seconds before each look after a cut start: together they outlast the deadline of a create (60 s)."""
+SOON_SECONDS = 1.0
+"""Before a look for shims that somebody asked for: one, which goes through all processes, serves all of a moment."""
 TOPICS = ("/tasks/create", "/tasks/start")
 
 
@@ -35,6 +37,7 @@ class Strangers:
         channel: Channel,
         supervisor: Supervisor,
         looks: tuple[float, ...] = LATE_LOOKS,
+        soon: float = SOON_SECONDS,
     ) -> None:
         """Take the records, the tier, what takes away the rest, the way to containerd, and the owner of the flows."""
         self._store = store
@@ -43,7 +46,9 @@ class Strangers:
         self._channel = channel
         self._supervisor = supervisor
         self._looks = looks
+        self._soon = soon
         self._asked: set[str] = set()
+        self._due = False
 
     def watch(self) -> None:
         """Begin, before boot settles the records: a start that was cut is still told by its phase then."""
@@ -56,31 +61,37 @@ class Strangers:
             while True:
                 try:
                     await self._watch()
-                except (Unavailable, DeadlineExceeded) as error:
-                    log.debug("tasks of no record are not seen for a moment: %s", error)
+                except EngineError as error:
+                    log.info("tasks of no record are not seen for a moment: %s", error)
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _watch(self) -> None:
         wanted = tuple(f'namespace=={self._channel.namespace},topic=="{topic}"' for topic in TOPICS)
         async for envelope in subscribe(self._channel, wanted):
             if envelope.topic == SUBSCRIBED:
-                await self._all()
+                for ident in await self._sweep.marked():
+                    self._ask(ident)
             else:
                 self._ask(envelope.event.get("container_id", ""))
 
     async def _late(self) -> None:
         for pause in self._looks:
-            with self._supervisor.idle():
-                await asyncio.sleep(pause)
-            try:
-                await self._all()
-                await self._sweep.shims()
-            except EngineError as error:
-                log.warning("late shims cannot be looked for, looking again: %s", error)
+            await self._look(pause)
 
-    async def _all(self) -> None:
-        for ident in await self._sweep.marked():
-            self._ask(ident)
+    def _look_soon(self) -> None:
+        """containerd does not tell of a task whose container is gone: look for its shim."""
+        if not self._due:
+            self._due = True
+            self._supervisor.spawn(self._look(self._soon), "look for shims of no container")
+
+    async def _look(self, pause: float) -> None:
+        with self._supervisor.idle():
+            await asyncio.sleep(pause)
+        self._due = False  # who asks from now on may come too late for this one
+        try:
+            await self._sweep.shims()
+        except EngineError as error:
+            log.warning("shims of no container cannot be looked for: %s", error)
 
     def _ask(self, ident: str) -> None:
         """Behind: the container's lock may be held as long as its start takes, and other events wait meanwhile.
@@ -113,14 +124,14 @@ class Strangers:
                 if not slot.rec.alive:
                     await self._end(ident)
         except NotFound:
-            if ident in await self._sweep.marked():
+            if await self._sweep.is_marked(ident):
                 await self._end(ident)
                 await self._sweep.forget(ident)
             else:
-                await self._sweep.shims()
+                self._look_soon()
 
     async def _end(self, ident: str) -> None:
         if await self._shim.state(ident) is not None:
             log.warning("container %s: a task that no record owns is ended", ident)
             await self._shim.delete(ident)
-        await self._sweep.shims()  # containerd does not tell of a task whose container is gone
+        self._look_soon()

@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Iterator
 
-from wherry.base.errors import EngineError
+from wherry.base.errors import EngineError, NotFound
 from wherry.base.offload import offload
 from wherry.containerd.containers import Containers
 from wherry.containerd.leases import Leases
@@ -64,6 +64,10 @@ class Sweep:
         await self._images_side()
         await offload(self._directories)
 
+    def _alive(self, ident: str) -> bool:
+        rec = self._store.by_id(ident)
+        return rec is not None and rec.alive
+
     def _runs(self, ident: str) -> bool:
         rec = self._store.by_id(ident)
         return rec is not None and (rec.alive or bool(rec.owed))
@@ -79,11 +83,22 @@ class Sweep:
         key, value = self._mark
         return [found.id for found in await self._containers.list() if found.labels.get(key) == value]
 
+    async def is_marked(self, ident: str) -> bool:
+        """Tell whether containerd has a container of this id that carries our mark."""
+        key, value = self._mark
+        try:
+            return (await self._containers.get(ident)).labels.get(key) == value
+        except NotFound:
+            return False
+
     async def shims(self) -> None:
         """End the shims of containers that containerd does not know; at any time: theirs exist before a shim does."""
         found = await offload(find_shims, *self._place)  # before the containers: one may start meanwhile
+        idle = [(shim, ident) for shim, ident in found if not self._alive(ident)]
+        if not idle:
+            return
         known = {container.id for container in await self._containers.list()}
-        for ident in await offload(end_strays, found, known):
+        for ident in await offload(end_strays, idle, known):
             log.warning("container %s: a shim that containerd has forgotten is ended", ident)
 
     async def _streams(self) -> None:
