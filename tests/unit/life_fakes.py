@@ -22,6 +22,8 @@ from wherry.base.retries import Retries
 from wherry.base.tasks import Supervisor
 from wherry.containerd.tasks import Exit, TaskState
 from wherry.containers.defaults import Defaults
+from wherry.containers.exec import Exec, Processes
+from wherry.containers.execs import Execs
 from wherry.containers.exits import Exits
 from wherry.containers.hub import Hub
 from wherry.containers.kill import Kill
@@ -33,6 +35,7 @@ from wherry.containers.pause import Pause
 from wherry.containers.policy import Restarts
 from wherry.containers.recover import Recover
 from wherry.containers.remove import Remove
+from wherry.containers.rename import Rename
 from wherry.containers.restart import Restart
 from wherry.containers.settle import Settle
 from wherry.containers.start import Start
@@ -87,13 +90,36 @@ class FakeStep:
         self._held.discard((self.name, rec.id))
 
 
+class FakeStreams(FakeStep):
+    """The step stdio: a keeper, and the execs that never started, are there until its release."""
+
+    def __init__(self, held: set[tuple[str, str]], hub: Hub, execs: Execs) -> None:
+        super().__init__("stdio", held)
+        self._hub, self._execs = hub, execs
+
+    async def acquire(self, slot: Slot, *args: object) -> Any:
+        await self._hub.enter(slot.rec.id, cast(Any, FakeKeeper()))
+        return await super().acquire(slot)
+
+    async def release(self, rec: Record) -> None:
+        await self._hub.leave(rec.id, 0)
+        self._execs.end_run(rec.id)
+        await super().release(rec)
+
+
 class FakeTask:
+    """A process of a task: its first, or an exec."""
+
     def __init__(self) -> None:
         self.status = "created"
         self.exit = Exit(0, 0)
         self.ended = asyncio.Event()
+        self.execs: dict[str, FakeTask] = {}
 
     def end(self, code: int) -> None:
+        """Exit; the end of the first process is that of all."""
+        for process in self.execs.values():
+            process.end(KILLED)
         if self.status != "stopped":
             self.status, self.exit = "stopped", Exit(code, 1)
             self.ended.set()
@@ -103,21 +129,30 @@ class FakeShim:
     """The shim tier in memory, as containerd answers."""
 
     def __init__(self) -> None:
+        self.specs: dict[str, bytes] = {}
         self.tasks: dict[str, FakeTask] = {}
 
-    async def register(self, ident: str, *_: object) -> None:
-        return None
+    async def register(self, ident: str, spec: bytes, *_: object) -> None:
+        if ident in self.specs:
+            await self.delete(ident)
+        self.specs[ident] = spec
 
     async def create(self, ident: str, *_: object) -> int:
         self.tasks[ident] = FakeTask()
         return 1
 
     async def start(self, ident: str, exec_id: str = "") -> int:
-        self._find(ident).status = "running"
+        self._find(ident, exec_id).status = "running"
         return 1
 
+    async def process(self, ident: str) -> dict[str, Any]:
+        return cast(dict[str, Any], msgspec.json.decode(self.specs[ident])["process"])
+
+    async def exec(self, ident: str, exec_id: str, *_: object) -> None:
+        self._find(ident).execs[exec_id] = FakeTask()
+
     async def kill(self, ident: str, number: int, exec_id: str = "") -> None:
-        task = self._find(ident)
+        task = self._find(ident, exec_id)
         if task.status == "stopped":
             raise NotFound("process already finished")
         if number == 9 or task.status != "paused":
@@ -140,7 +175,7 @@ class FakeShim:
         task.status = after
 
     async def wait(self, ident: str, exec_id: str, seconds: float) -> Exit:
-        task = self._find(ident)
+        task = self._find(ident, exec_id)
         await task.ended.wait()
         return task.exit
 
@@ -150,13 +185,19 @@ class FakeShim:
             return None
         return TaskState(ident, 1, task.status, task.exit.status, task.exit.at_ns)
 
+    async def delete_process(self, ident: str, exec_id: str) -> None:
+        if ident in self.tasks:
+            self.tasks[ident].execs.pop(exec_id, None)
+
     async def delete(self, ident: str) -> None:
         await self.kill_all(ident)
         self.tasks.pop(ident, None)
+        self.specs.pop(ident, None)
 
-    def _find(self, ident: str) -> FakeTask:
+    def _find(self, ident: str, exec_id: str = "") -> FakeTask:
         try:
-            return self.tasks[ident]
+            task = self.tasks[ident]
+            return task.execs[exec_id] if exec_id else task
         except KeyError:
             raise NotFound("no such task") from None
 
@@ -184,8 +225,28 @@ class FakeRestore:
         return None
 
 
+class FakeKeeper:
+    """The streams of nothing."""
+
+    async def open_exec(self, *_: object) -> Stdio:
+        return Stdio("", "", "")
+
+    async def end_exec(self, *_: object) -> None:
+        return None
+
+    async def end(self, drain: float) -> None:
+        return None
+
+
 class FakeKeepers:
-    async def adopt(self, ident: str, generation: int) -> None:
+    async def adopt(self, ident: str, generation: int) -> FakeKeeper:
+        return FakeKeeper()
+
+
+class FakeNames:
+    """Nobody looks a name up."""
+
+    async def refresh(self, rec: Record) -> None:
         return None
 
 
@@ -212,12 +273,13 @@ class Daemon:
         self.supervisor, self.waiters, self.bus = Supervisor(), Waiters(), EventBus()
         self.store = Store(str(world.root / "w.db"), Faults.parse(faults))
         self.hangups = HangupWatch()
-        hub, news, layout = Hub(self.hangups), News(self.bus), Layout(str(world.root), str(world.root))
+        hub, news, execs = Hub(self.hangups), News(self.bus), Execs()
+        self.layout = layout = Layout(str(world.root), str(world.root))
 
         def tier(_: str) -> Any:
             return world.shim
 
-        steps = self._steps(tier)
+        steps = self._steps(tier, hub, execs)
         self.restarts = restarts = Restarts(self.store, self.supervisor, lambda ident: self.starter.again(ident))
         self.monitors = monitors = Monitors(self.store, cast(Any, None), news, self.supervisor)
         self.pause = Pause(self.store, tier, news, monitors)
@@ -226,7 +288,7 @@ class Daemon:
         self.stop = Stop(self.store, self.kill, self.waiters, news)
         held: Any = (world.snapshots, world.leases, world.volumes)
         self.remove = Remove(
-            self.store, steps, *held, layout, self.kill, self.waiters, news, restarts, monitors,
+            self.store, steps, *held, layout, self.kill, self.waiters, news, restarts, monitors, execs,
             lambda ident: self.settle.later(ident),
         )  # fmt: skip
         self.settle = Settle(self.store, steps, self.remove, restarts, self.retries)
@@ -240,13 +302,17 @@ class Daemon:
         )  # fmt: skip
         self.restart = Restart(self.store, self.stop, self.starter, restarts, news)
         self.wait = Wait(self.store, self.waiters)
+        self.rename = Rename(self.store, news, cast(Any, FakeNames()))
+        processes = Processes(tier, hub, news, self.supervisor, ())
+        self.exec = Exec(self.store, execs, processes, layout, news)
         self.recover = Recover(
             self.store, tier, self.settle, cast(Any, FakeKeepers()), hub, self.exits, self.stop,
             cast(Any, self._no_sweep), restarts, monitors, self.retries,
         )  # fmt: skip
 
-    def _steps(self, tier: TierOf) -> Steps:
+    def _steps(self, tier: TierOf, hub: Hub, execs: Execs) -> Steps:
         fakes: Any = {name: FakeStep(name, self.world.held) for name in STEPS if name not in ("task", "run")}
+        fakes["stdio"] = FakeStreams(self.world.held, hub, execs)
         restore: Any = FakeRestore()
         return Steps(engine=spec_facts.engine(), task=Task(tier, restore), run=Run(tier, restore), **fakes)
 
@@ -279,6 +345,7 @@ class Daemon:
         for kind in (self.world.snapshots, self.world.leases, self.world.volumes):
             kind.idents.add(rec.id)
         await self.store.insert(rec)
+        Path(self.layout.rootfs(rec)).mkdir(parents=True)
         return rec
 
     def phase(self, ident: str) -> Phase | None:

@@ -207,13 +207,13 @@ class Exec:
         return instance
 
     def start(self, exec_id: str, request: ExecStart) -> ExecSession:
-        """Check now and claim the instance; the process starts with the session."""
+        """Check now, the container first as in Docker, and claim the instance; the session starts the process."""
         instance = self._execs.get(exec_id)
+        self._running(instance.rec.id)
         if instance.exit_code is not None:
             raise Conflict(f"exec command {exec_id} has already run")
         if instance.started:
             raise Conflict(f"exec command {exec_id} is already running")
-        self._running(instance.rec.id)
         instance.started = True
         return ExecSession(self._processes, instance, request)
 

@@ -1,6 +1,10 @@
-"""The exec instances of this engine, in memory: they end with the container's run (api-containers.md 3.15)."""
+"""The exec instances of this engine, in memory (api-containers.md 3.15).
+
+They end with the container's run; those that were started stay to be inspected until it is removed.
+"""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,9 +71,16 @@ class Execs:
         """Ids of a container's created and running instances, as inspect shows them."""
         return [i.id for i in self._instances.values() if i.rec.id == ident and i.exit_code is None]
 
+    def end_run(self, ident: str) -> None:
+        """Drop what a container's run has not started; what it has can still be asked how it ended, as in Docker."""
+        self._drop(i.id for i in self._instances.values() if i.rec.id == ident and not i.started)
+
     def forget(self, ident: str) -> None:
-        """Drop all instances of a container."""
-        for exec_id in [i.id for i in self._instances.values() if i.rec.id == ident]:
+        """Drop all instances of a container: it is gone."""
+        self._drop(i.id for i in self._instances.values() if i.rec.id == ident)
+
+    def _drop(self, exec_ids: Iterable[str]) -> None:
+        for exec_id in list(exec_ids):
             del self._instances[exec_id]
 
     def inspect(self, exec_id: str) -> dict[str, Any]:

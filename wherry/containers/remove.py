@@ -8,6 +8,7 @@ from wherry.base.offload import offload
 from wherry.base.tasks import finish
 from wherry.containerd.leases import Leases
 from wherry.containerd.snapshots import Snapshots
+from wherry.containers.execs import Execs
 from wherry.containers.kill import Kill
 from wherry.containers.layout import Layout
 from wherry.containers.monitors import Monitors
@@ -45,14 +46,16 @@ class Remove:
         news: News,
         restarts: Restarts,
         monitors: Monitors,
+        execs: Execs,
         later: Callable[[str], None],
     ) -> None:
-        """Take the records, all that a container may own, who is told, what is known of its restarts and health.
+        """Take the records, all that a container may own, who is told, what is known of its restarts, health and execs.
 
         `later` settles a container behind whose removal is stuck.
         """
         self._later = later
         self._monitors = monitors
+        self._execs = execs
         self._restarts = restarts
         self._store = store
         self._steps = steps
@@ -116,6 +119,7 @@ class Remove:
             raise System(text) from error
         self._restarts.forget(rec.id)
         self._monitors.forget(rec.id)
+        self._execs.forget(rec.id)
         self._news.container(rec, "destroy")
         for moment in (Moment.EXIT, Moment.REMOVED):
             self._waiters.wake(rec.id, moment, Outcome(rec.exit_code))

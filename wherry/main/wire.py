@@ -273,8 +273,9 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         settle.later(ident)
 
     remove = Remove(
-        store, steps, snapshots, leases, volumes, layout, kill, waiters, news, restarts, monitors, settle_later
-    )
+        store, steps, snapshots, leases, volumes, layout, kill, waiters, news, restarts, monitors, execs,
+        settle_later,
+    )  # fmt: skip
     settle = Settle(store, steps, remove, restarts, retries)
     exits = Exits(store, tier, steps, waiters, news, remove, supervisor, restarts, monitors, usage, settle)
     mount_sweep = MountSweep(layout)

@@ -19,8 +19,8 @@ DRAIN_SECONDS = 2.0
 class Streams:
     """After acquire: a keeper process with its directory `<exec-root>/c/<id>/<generation>` and the fifos in it.
 
-    Release ends the attach clients once all output is written, then forgets the exec instances; it finds the keeper
-    by id and generation.
+    Release ends the attach clients once all output is written, then forgets the execs that never started; it finds the
+    keeper by id and generation.
     """
 
     name = "stdio"
@@ -52,7 +52,7 @@ class Streams:
         """Drain, flush, end the clients and the keeper, remove its directory."""
         await self._hub.leave(rec.id, DRAIN_SECONDS)
         await self._keepers.release(rec.id, rec.generation)
-        self._execs.forget(rec.id)
+        self._execs.end_run(rec.id)
 
     def _log(self, rec: Record) -> LogTarget:
         chosen = rec.host_config.log_config
