@@ -129,10 +129,10 @@ class FakeShim:
     """The shim tier in memory, as containerd answers."""
 
     def __init__(self) -> None:
-        self.specs: dict[str, bytes] = {}
+        self.specs: dict[str, dict[str, Any]] = {}
         self.tasks: dict[str, FakeTask] = {}
 
-    async def register(self, ident: str, spec: bytes, *_: object) -> None:
+    async def register(self, ident: str, spec: dict[str, Any], *_: object) -> None:
         if ident in self.specs:
             await self.delete(ident)
         self.specs[ident] = spec
@@ -146,7 +146,7 @@ class FakeShim:
         return 1
 
     async def process(self, ident: str) -> dict[str, Any]:
-        return cast(dict[str, Any], msgspec.json.decode(self.specs[ident])["process"])
+        return cast(dict[str, Any], self.specs[ident]["process"])
 
     async def exec(self, ident: str, exec_id: str, *_: object) -> None:
         self._find(ident).execs[exec_id] = FakeTask()
