@@ -1,4 +1,4 @@
-"""Names of runtimes to shims and their options, one interface for every tier.
+"""Names of runtimes, and the two tiers that run containers behind one interface: shims of containerd, and keepers.
 
-Starts nothing itself: steps ask a runtime for create, start, kill, wait, exec and delete.
+Steps and verbs ask a tier for create, start, kill, wait, exec and delete; nothing here decides when.
 """
