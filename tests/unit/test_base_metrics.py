@@ -11,6 +11,7 @@ from wherry.base.errors import InvalidParameter, System
 from wherry.base.metrics import INFO, Metrics, Moment
 
 DOCKERS = {
+    "builder_builds_failed_total": "counter",
     "builder_builds_triggered_total": "counter",
     "engine_daemon_container_actions_seconds": "histogram",
     "engine_daemon_container_states_containers": "gauge",
@@ -25,11 +26,14 @@ DOCKERS = {
     "engine_daemon_host_info_functions_seconds": "histogram",
     "engine_daemon_image_actions_seconds": "histogram",
     "engine_daemon_network_actions_seconds": "histogram",
+    "logger_log_entries_size_greater_than_buffer_total": "counter",
+    "logger_log_read_operations_failed_total": "counter",
+    "logger_log_write_operations_failed_total": "counter",
     "process_cpu_seconds_total": "counter",
     "process_open_fds": "gauge",
     "process_resident_memory_bytes": "gauge",
 }
-"""Of dockerd 28.5.2, without those of builds, logs, swarm and the Go runtime."""
+"""Of dockerd 28.5.2, without those of swarm and the Go runtime."""
 OURS = {
     "wherry_start_step_seconds": "histogram",
     "wherry_leftover_mounts_total": "counter",

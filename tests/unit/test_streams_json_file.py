@@ -164,12 +164,12 @@ def test_a_torn_record_at_the_end_is_cut_off(tmp_path: Path) -> None:
     assert texts(log) == ["whole", "x"]
 
 
-def test_a_failed_write_drops_the_records_and_says_so_once() -> None:
-    said: list[str] = []
-    out = JsonFileSink(LogTarget("json-file", "/dev/full"), said.append)
+def test_a_failed_write_drops_the_records_and_says_how_many() -> None:
+    said: list[tuple[int, str]] = []
+    out = JsonFileSink(LogTarget("json-file", "/dev/full"), lambda *words: said.append(words))
     out.lines(1, b"x\ny\n", AT)
-    out.lines(1, b"z\n", AT)
-    assert said == ["write /dev/full: No space left on device; 2 records were dropped so far"]
+    out.partial(1, b"z", AT)
+    assert said == [(2, "write /dev/full: No space left on device"), (1, "write /dev/full: No space left on device")]
 
 
 def test_values_are_looked_at_when_the_container_starts() -> None:

@@ -41,6 +41,7 @@ async def test_a_whole_life(tmp_path: Path) -> None:
         await gone(keeper.pid)
         await it.keepers.release(ID, 1)
         assert it.keepers.found() == []
+        assert await it.notice() == Notice("long", number=1)  # its last line had no end
         assert it.notices.empty()
 
 
@@ -401,7 +402,7 @@ async def test_dropped_records_are_told(tmp_path: Path) -> None:
         _, shim = await it.running()
         shim.write(b"x\n")
         assert await it.notice() == Notice(
-            "log", text="write /dev/full: No space left on device; 1 records were dropped so far"
+            "log", number=1, text="write /dev/full: No space left on device; 1 records were dropped so far"
         )
 
 

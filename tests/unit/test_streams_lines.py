@@ -25,11 +25,29 @@ class Records:
 
 def cut(chunks: list[bytes]) -> list[tuple[bytes, int]]:
     sink = Records()
-    cutter = LineCutter(sink, 1)
+    cutter = LineCutter(sink, 1, lambda: None)
     for number, chunk in enumerate(chunks, 1):
         cutter.feed(chunk, number)
     cutter.finish(99)
     return sink.seen
+
+
+@pytest.mark.parametrize(
+    ("chunks", "long"),
+    [
+        ([b"x" * LONGEST + b"\n"], 1),
+        ([b"x" * (LONGEST - 1) + b"\n", b"y\n"], 0),
+        ([b"x" * 5 * LONGEST, b"\n", b"y" * LONGEST], 2),
+        ([b"an end without a newline"], 1),
+    ],
+)
+def test_long_lines_are_counted_once(chunks: list[bytes], long: int) -> None:
+    called: list[None] = []
+    cutter = LineCutter(Records(), 1, lambda: called.append(None))
+    for chunk in chunks:
+        cutter.feed(chunk, 1)
+    cutter.finish(2)
+    assert len(called) == long
 
 
 def sizes(chunks: list[bytes]) -> list[int]:

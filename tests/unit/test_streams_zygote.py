@@ -72,10 +72,8 @@ async def test_only_the_standard_library_and_a_few_modules_of_ours_are_loaded() 
             f"wherry.streams.{name}"
             for name in ("children", "client", "control", "detach", "drivers", "entries", "frames", "keeper", "lines")
         ),
-        *(
-            f"wherry.streams.{name}"
-            for name in ("logdrivers", "logtarget", "memory", "parent", "pipes", "process", "reactor", "rotation")
-        ),
+        *(f"wherry.streams.{name}" for name in ("logdrivers", "logtarget", "memory", "parent", "pipes", "process")),
+        *(f"wherry.streams.{name}" for name in ("reactor", "rotation", "tally")),
         "wherry.streams.logdrivers.json_file",
         "wherry.streams.logdrivers.none",
     }

@@ -26,6 +26,13 @@ CONTAINER_ACTIONS = ("changes", "commit", "create", "delete", "start")
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """Docker's, which are the Go client's."""
 STEP_BUCKETS = (0.001, 0.0025, *BUCKETS)
+HOST_FUNCTIONS = ("operating_system", "os_version", "system_info")
+"""Shown from the start; of the first two Docker asks anew each time, and this engine once, at boot."""
+BUILD_FAILURES = (
+    "build_canceled", "build_target_not_reachable_error", "command_not_supported_error", "dockerfile_empty_error",
+    "dockerfile_syntax_error", "error_processing_commands_error", "missing_onbuild_arguments_error",
+    "unknown_instruction_error",
+)  # fmt: skip
 STATES = ("running", "paused", "stopped")
 INFO = (
     "version", "commit", "architecture", "graphdriver", "kernel", "os", "os_type", "os_version", "daemon_id",
@@ -81,6 +88,8 @@ class Metrics:
             "The number of seconds it takes to call functions gathering info about the host",
             "function",
         )
+        for function in HOST_FUNCTIONS:
+            self.host_info.labels(function)
         self.health_start = self._histogram(
             "engine_daemon_health_check_start_duration",
             "The number of seconds it takes to prepare to run health checks",
@@ -112,7 +121,8 @@ class Metrics:
         )
         self._events = self._counted("engine_daemon_events", "The number of events logged")
         self._leftovers = self._counted("wherry_leftover_mounts", "Mounts that a release had left and a sweep removed")
-        self._counted("builder_builds_triggered", "Number of triggered image builds")  # none can be, hence 0
+        self._of_logs()
+        self._of_builds()
         ProcessCollector(registry=self._registry)
 
     def started(self, steps: Mapping[str, int], total: int) -> None:
@@ -151,11 +161,28 @@ class Metrics:
         yield
         histogram.labels(label).observe(time.perf_counter() - began)
 
+    def _of_logs(self) -> None:
+        """Make those that keepers count; a fifo that is held open can always be read (read(2))."""
+        self.log_long = self._counter(
+            "logger_log_entries_size_greater_than_buffer", "Number of log entries which are larger than the log buffer"
+        )
+        self.log_writes_failed = self._counter(
+            "logger_log_write_operations_failed", "Number of log write operations that failed"
+        )
+        self._counted("logger_log_read_operations_failed", "Number of log reads from container stdio that failed")
+
+    def _of_builds(self) -> None:
+        """Show zeros: no image is built here."""
+        self._counted("builder_builds_triggered", "Number of triggered image builds")
+        failed = self._counter("builder_builds_failed", "Number of failed image builds", "reason")
+        for reason in BUILD_FAILURES:
+            failed.labels(reason)
+
     def _histogram(self, name: str, about: str, *labels: str) -> Histogram:
         return Histogram(f"{name}_seconds", about, labels, buckets=BUCKETS, registry=self._registry)
 
-    def _counter(self, name: str, about: str) -> Counter:
-        return Counter(f"{name}_total", about, registry=self._registry)
+    def _counter(self, name: str, about: str, *labels: str) -> Counter:
+        return Counter(f"{name}_total", about, labels, registry=self._registry)
 
     def _counted(self, name: str, about: str) -> _Counted:
         counted = _Counted(name, about)

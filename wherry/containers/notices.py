@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from wherry.base.errors import NotFound
+from wherry.base.metrics import Metrics
 from wherry.base.tasks import Supervisor
 from wherry.containers.exec import Processes
 from wherry.containers.execs import Execs
@@ -30,12 +31,14 @@ class Notices:
         news: News,
         supervisor: Supervisor,
         killed: Callable[[str], Coroutine[Any, Any, None]],
+        metrics: Metrics,
     ) -> None:
-        """Take the records, the tier, the step that makes keepers, the execs, who is told, and the owner of flows.
+        """Take the records, the tier, the step that makes keepers, the execs, who is told, owns flows and counts.
 
         `killed` notes that the kernel has killed a process of a container for want of memory.
         """
         self._killed = killed
+        self._metrics = metrics
         self._store = store
         self._tier = tier
         self._streams = streams
@@ -61,7 +64,11 @@ class Notices:
                     else:
                         self._news.container(rec, "detach")
             case "log":
-                log.warning("container %s: %s", keeper.id, notice.text)
+                self._metrics.log_writes_failed.inc(notice.number)
+                if notice.text:
+                    log.warning("container %s: %s", keeper.id, notice.text)
+            case "long":
+                self._metrics.log_long.inc(notice.number)
             case _:  # `gone` and `streamed` need nothing done
                 return
 

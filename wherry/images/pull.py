@@ -6,8 +6,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from prometheus_client import Histogram
+
 from wherry.base import refs
 from wherry.base.errors import Cancelled, EngineError, Forbidden, InvalidParameter, NotFound
+from wherry.base.metrics import Metrics
 from wherry.base.refs import Reference
 from wherry.containerd.content import Content
 from wherry.containerd.images import Images
@@ -87,8 +90,10 @@ class Pull:
         registry: Registry,
         slots: Slots,
         mark: dict[str, str],
+        times: Histogram,
     ) -> None:
-        """Take containerd's services, who unpacks and who names, the registries, and our leases' labels."""
+        """Take containerd's services, who unpacks and names, the registries, our leases' labels, and what times it."""
+        self._times = times
         self._content = content
         self._leases = leases
         self._images = images
@@ -133,7 +138,8 @@ class Pull:
             repository = await self._registry.repository(ref, read_credentials(auth))
             every = not ref.tag and not ref.digest
             found = [replace(ref, tag=tag) for tag in await repository.tags()] if every else [ref]
-            pulled = [await self._pull(repository, one, wanted, progress, begun) for one in found]
+            with Metrics.timed(self._times, "pull"):
+                pulled = [await self._pull(repository, one, wanted, progress, begun) for one in found]
             status = "Downloaded newer image" if any(one.new for one in pulled) else "Image is up to date"
             progress.say(f"Status: {status} for {ref.familiar}")
             for one in pulled:

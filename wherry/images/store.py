@@ -85,7 +85,7 @@ class ImageStore:
         self._meter = Meter(content, snapshots)
         names = Names(images, bus)
         unpack = Unpacker(content, leases, snapshots, diff)
-        self._pull = Pull(content, leases, images, unpack, names, registry, self._slots, mark)
+        self._pull = Pull(content, leases, images, unpack, names, registry, self._slots, mark, times)
         self._ready = Ready(snapshots, leases, unpack, mark)
         self._loader = Loader(content, leases, unpack, names, spool, mark, bus)
         self._listing = Listing(images, self._documents, self._meter, in_use)

@@ -235,7 +235,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
     streams = Streams(keepers, hub, execs, layout)
     processes = Processes(tier, hub, news, supervisor, engine_facts.capabilities)
     ooms = OomWatch(store, channel, news, supervisor)
-    notices = Notices(store, tier, streams, execs, processes, news, supervisor, ooms.killed)
+    notices = Notices(store, tier, streams, execs, processes, news, supervisor, ooms.killed, metrics)
     unpacked = Unpacked(layout.containerd_temp)
     restore = Restore(content, leases, layout, unpacked, mark)
     netfiles, resolver = NetworkFiles(networking, layout, config.dns), Names(zygote, config.exec_root, supervisor)

@@ -12,7 +12,7 @@ Forked from the zygote, it is one thread around one epoll loop and imports nothi
     end           drain                         the container is gone: the same, the log closed, the keeper ends
 
 With `parent` the keeper makes the processes itself and there are no fifos: parent.py has the orders for that. It sends
-these notices: `stdin-eof`, `streamed`, `gone`, `detached` (exec_id, n) and `log` (text).
+these notices: `stdin-eof`, `streamed`, `gone`, `detached` (exec_id, n), `long` (n) and `log` (n, text).
 `exec_id` is empty for the container's first process.
 """
 
@@ -40,6 +40,7 @@ from wherry.streams.logtarget import LogTarget
 from wherry.streams.parent import Parent
 from wherry.streams.process import Paths, ProcessStreams
 from wherry.streams.reactor import Reactor
+from wherry.streams.tally import Tally
 
 PROTOCOL: Final = 1
 FEATURES: Final = ("exec", "hold", "early", "parent")
@@ -76,6 +77,7 @@ class Keeper:
         self._directory: str = order["directory"]
         self._limits = Limits(**order["limits"])
         self._reactor = Reactor()
+        self._tally = Tally(self._reactor, self._tell)
         self._sink = self._open_log(order["log"])
         self._server = listen(self._directory)
         self._control = Control(self._reactor, self._server, self._greet, self._carry_out)
@@ -205,6 +207,7 @@ class Keeper:
     def _finish(self, reply: Reply) -> None:
         """All is in the log. From here on this process only brings clients the rest, and nobody needs to end it."""
         self._sink.close()
+        self._tally.flush()
         self._control.close_server()
         for name in (IDENTITY, SOCKET):
             with contextlib.suppress(FileNotFoundError):
@@ -232,7 +235,7 @@ class Keeper:
             elif process.idle:
                 self._let_go(exec_id)
 
-        return ProcessStreams(self._reactor, self._limits, sink, notify)
+        return ProcessStreams(self._reactor, self._limits, sink, notify, self._tally.long)
 
     def _find(self, order: Message) -> ProcessStreams:
         return self._named(order["exec_id"])
@@ -248,7 +251,10 @@ class Keeper:
 
     def _open_log(self, log: Message) -> Sink:
         target = LogTarget(**log)
-        return DRIVERS[target.driver].open(target, lambda text: self._control.notify({"notice": "log", "text": text}))
+        return DRIVERS[target.driver].open(target, self._tally.dropped)
+
+    def _tell(self, notice: str, number: int, text: str) -> None:
+        self._control.notify({"notice": notice, "n": number, "text": text})
 
     def _write_identity(self) -> None:
         with contextlib.suppress(FileNotFoundError):

@@ -76,8 +76,9 @@ class Notice:
     """What a keeper tells.
 
     `stdin-eof`: a client's input has ended and is delivered: CloseIO, then `stdin_closed`; `detached`: keys were typed;
-    `gone`: the client `number` left; `streamed`: all output of the process is read; `log`: records were dropped, `text`
-    says why; `oom`: the kernel has killed a process for want of memory (direct tier); `lost`: the keeper's process has
+    `gone`: the client `number` left; `streamed`: all output of the process is read; `log`: `number` records were
+    dropped, `text` says why from time to time; `long`: so many entries were cut; `oom`: the kernel has killed a process
+    for want of memory (direct tier); `lost`: the keeper's process has
     died.
     """
 

@@ -1,5 +1,6 @@
 """From a byte stream to log records: whole lines, and parts of lines that are too long (api-containers.md 4.2)."""
 
+from collections.abc import Callable
 from typing import Final, Protocol
 
 LONGEST: Final = 16 * 1024
@@ -25,8 +26,9 @@ class Sink(Protocol):
 class LineCutter:
     """Cuts one stream into records. All parts of a long line carry the time of the first."""
 
-    def __init__(self, sink: Sink, stream: int) -> None:
-        """Cut for stream 1 or 2 of a sink."""
+    def __init__(self, sink: Sink, stream: int, long: Callable[[], None]) -> None:
+        """Cut for stream 1 or 2 of a sink; `long` is called for each line that is cut, or is not ended."""
+        self._long = long
         self._sink = sink
         self._stream = stream
         self._held = b""
@@ -49,6 +51,7 @@ class LineCutter:
                 self._pass_on(data, begin, end, at_ns)
                 self._sink.partial(self._stream, data[end : end + LONGEST], at_ns)
                 self._long_since = at_ns
+                self._long()
                 begin = end = end + LONGEST
             else:
                 self._pass_on(data, begin, end, at_ns)
@@ -60,6 +63,8 @@ class LineCutter:
         if self._held:
             self._sink.partial(self._stream, self._held, self._long_since or at_ns)
             self._held = b""
+            if not self._long_since:
+                self._long()
 
     def _continue_long(self, data: bytes, begin: int) -> int:
         """Pass on the next part of a long line and return where it ends; `begin` when there is none yet."""

@@ -21,8 +21,8 @@ class LogTarget:
     """Attributes that go with every record."""
 
 
-Report = Callable[[str], None]
-"""Told why records were dropped."""
+Report = Callable[[int, str], None]
+"""Told how many records were dropped, each time, and why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,12 +38,14 @@ Notify = Callable[[str, int], None]
 class ProcessStreams:
     """Owns the fifos and the clients of one process."""
 
-    def __init__(self, reactor: Reactor, limits: Limits, sink: Sink | None, notify: Notify) -> None:
-        """Begin without fifos: clients may be attached before the process is made."""
+    def __init__(
+        self, reactor: Reactor, limits: Limits, sink: Sink | None, notify: Notify, long: Callable[[], None]
+    ) -> None:
+        """Begin without fifos: clients may be attached before the process is made. See LineCutter for `long`."""
         self._reactor = reactor
         self._limits = limits
         self._notify = notify
-        self._cutters = {stream: LineCutter(sink, stream) for stream in NAMES} if sink else {}
+        self._cutters = {stream: LineCutter(sink, stream, long) for stream in NAMES} if sink else {}
         self._outputs: dict[int, Output] = {}
         self._stdin = Stdin(reactor, self._refresh, lambda: notify("stdin-eof", 0))
         self._clients: set[Client] = set()

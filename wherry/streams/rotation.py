@@ -11,12 +11,11 @@ import os
 import struct
 import time
 import zlib
-from collections.abc import Callable
 from typing import Final
 
+from wherry.streams.logtarget import Report
+
 MODE: Final = 0o640
-REPORT_SECONDS: Final = 60.0
-"""At most one report of dropped records in this time."""
 BLOCK: Final = 256 * 1024
 TORN: Final = 1024 * 1024
 """How far back the end of the last whole record is looked for."""
@@ -27,15 +26,13 @@ _APPEND: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFO
 class RotatingFile:
     """Appends records; a failed write drops them and is reported, it never stops the caller."""
 
-    def __init__(self, path: str, max_size: int, max_file: int, compress: bool, report: Callable[[str], None]) -> None:
+    def __init__(self, path: str, max_size: int, max_file: int, compress: bool, report: Report) -> None:
         """Open the file for appending, without the half of a record that a crash may have left at its end."""
         self._path = path
         self._max_size = max_size
         self._max_file = max_file
         self._compress = compress
         self._report = report
-        self._dropped = 0
-        self._quiet_until = 0.0
         self._fd, self._size = _open_whole(path)
 
     def write(self, records: bytes, at_ns: int) -> None:
@@ -48,7 +45,7 @@ class RotatingFile:
                 self._append(records[:fitting])
                 records = records[fitting:]
         except OSError as error:
-            self._drop(records, error)
+            self._report(records.count(b"\n"), f"write {self._path}: {error.strerror or error}")
 
     def close(self) -> None:
         """Close the file; a compression that is under way goes on by itself."""
@@ -71,13 +68,6 @@ class RotatingFile:
                 os.ftruncate(self._fd, self._size)
             raise
         self._size += written
-
-    def _drop(self, records: bytes, error: OSError) -> None:
-        self._dropped += records.count(b"\n")
-        now = time.monotonic()
-        if now >= self._quiet_until:
-            self._quiet_until = now + REPORT_SECONDS
-            self._report(f"write {self._path}: {error.strerror or error}; {self._dropped} records were dropped so far")
 
     def _rotate(self, at_ns: int) -> None:
         with contextlib.suppress(FileNotFoundError):  # an earlier rotation may have failed half-way

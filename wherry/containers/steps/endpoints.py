@@ -48,7 +48,7 @@ class Endpoints:
     async def acquire(self, slot: Slot, ns: Netlink | None) -> tuple[Endpoint, ...]:
         """Reserve, store, publish, connect; closes `ns`, the netlink socket in the container's namespace."""
         try:
-            with _told():
+            with _told(), Metrics.timed(self._times, "allocate"):
                 await self._reserve(slot)
                 rec = await self.publish(slot)
                 for endpoint in rec.endpoints:
