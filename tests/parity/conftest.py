@@ -4,14 +4,19 @@ The peer is a dockerd 28 for tests, with the containerd image store (`"features"
 gets the image busybox:latest; containers that were there stay.
 """
 
+import json
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.parity.calls_runtimes import CONFIGURED
 from tests.parity.side import Side
 from tests.real.box import Box
 from tests.real.engine import Engine
+
+METRICS = "127.0.0.1:9323"
 
 
 @pytest.fixture(scope="session")
@@ -34,10 +39,17 @@ def host_of_ours(peer: Side) -> Iterator[str]:
     with Box() as box:
         engine = Engine(box, "parity")
         try:
-            experimental = peer.call("GET", "/info")["body"]["ExperimentalBuild"]
-            yield engine.start(*(["--experimental"] if experimental else [])).host
+            yield engine.start("--metrics-addr", METRICS, *_like(peer, engine.root / "daemon.json")).host
         finally:
             engine.end()
+
+
+def _like(peer: Side, file: Path) -> list[str]:
+    """Return the flags that give ours what the peer has: experimental features, and runtimes in this file."""
+    info = peer.call("GET", "/info")["body"]
+    runtimes = {name: entry for name, entry in CONFIGURED.items() if name in info["Runtimes"]}
+    file.write_text(json.dumps({"runtimes": runtimes, "default-runtime": info["DefaultRuntime"]}))
+    return ["--config-file", str(file), *(["--experimental"] if info["ExperimentalBuild"] else [])]
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,8 @@ class Known:
     case: str
     place: str
     reason: str
+    sometimes: bool = False
+    """Shown only by a peer that is configured for it."""
 
     def covers(self, case: str, place: str) -> bool:
         return fnmatchcase(case, self.case) and fnmatchcase(place, self.place)
@@ -101,6 +103,10 @@ LATER_WORDS = (
 )
 
 EARLIER = (
+    *(
+        Known(case, "*", "a program that is not there is told at create, dockerd lets the start fail", sometimes=True)
+        for case in ("runtime 'gone'", "runtime of the cli that is missing")
+    ),
     *each(
         ("create hostname too long", "create exposed port *", "create volume root", "create ipc of nobody"),
         "*",
