@@ -63,8 +63,8 @@ class Driver(Protocol):
 
     names: tuple[str, str, str]
     """Of the container, to rename it to, and of the neighbour that is always there."""
-    crashes: bool
-    """Whether the engine may be killed."""
+    crashes: int
+    """How often the engine may still be killed."""
 
     def create(self, name: str) -> str:
         """Create a container whose process lives until `end`; return its id."""
@@ -126,7 +126,7 @@ REFUSALS: dict[str, Refusals] = {
         None: NO_SUCH,
         P.CREATED: NOT_RUNNING,
         P.EXITED: NOT_RUNNING,
-        P.PAUSED: (409, "container {id} is already paused"),
+        P.PAUSED: (409, "Container {id} is already paused"),
     },
     "unpause": {None: NO_SUCH, P.CREATED: NOT_PAUSED, P.RUNNING: NOT_PAUSED, P.EXITED: NOT_PAUSED},
     "remove": {None: NO_SUCH, P.RUNNING: BUSY, P.PAUSED: FROZEN},
@@ -319,7 +319,7 @@ class Life(RuleBasedStateMachine):
         failed = "Error when allocating new name: "
         return {
             "same": (400, "Renaming a container with the same name as its current name"),
-            "bad": (400, f"{failed}Invalid container name (a b), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"),
+            "bad": (400, f"{failed}Invalid container name (/a b), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"),
             "taken": (
                 409,
                 f'{failed}Conflict. The container name "/{self.engine.names[2]}" is already in use by container '
@@ -377,11 +377,12 @@ class Life(RuleBasedStateMachine):
         self.engine.end_exec(running, code)
         self._exec_ended(running, code)
 
-    @precondition(lambda self: self.engine.crashes)
+    @precondition(lambda self: self.engine.crashes > 0)
     @rule()
     def crash(self) -> None:
         """The execs are in the daemon's memory, and so is who waits."""
         self._hang_up()
+        self.engine.crashes -= 1
         self.engine.crash()
         self._forget_execs({})
 

@@ -27,7 +27,7 @@ def test_pause_and_unpause(engine: Engine) -> None:
     before = len(engine.ok("logs", ident))
     assert len(engine.ok("logs", ident)) == before
     for refused, words in {
-        ("pause", ident): f"container {ident} is already paused",
+        ("pause", ident): f"Container {ident} is already paused",
         ("start", ident): "cannot start a paused container, try unpause instead",
         ("rm", "still"): 'cannot remove container "still": container is paused and must be unpaused first',
         ("exec", ident, "true"): f"Container {ident} is paused, unpause the container before exec",

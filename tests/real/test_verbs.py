@@ -16,7 +16,7 @@ def test_rename(engine: Engine) -> None:
     for name, words in {
         "other": f"Error when allocating new name: {conflict}",
         "after": "Renaming a container with the same name as its current name",
-        "bad/name": "Error when allocating new name: Invalid container name (bad/name)",
+        "bad/name": "Error when allocating new name: Invalid container name (/bad/name)",
     }.items():
         assert words in engine.docker("rename", "after", name).stderr.decode()
     assert engine.inspect("after")["State"]["Running"]

@@ -37,9 +37,9 @@ class FakeDriver:
     """The verbs of a Daemon on fakes, refusals as the API would word them."""
 
     names = ("boat", "ship", "harbour")
-    crashes = True
 
     def __init__(self) -> None:
+        self.crashes = 100
         self.loop = asyncio.new_event_loop()
         self.root = Path(tempfile.mkdtemp(prefix="wherry-life-"))
         self.world = World(self.root)

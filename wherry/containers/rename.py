@@ -27,7 +27,7 @@ class Rename:
             if name == old:
                 raise InvalidParameter("Renaming a container with the same name as its current name")
             try:
-                await slot.rename(check_name(name), **renamed(slot.rec, name))
+                await slot.rename(check_name(f"/{name}"), **renamed(slot.rec, name))
             except (InvalidParameter, Conflict) as error:
                 raise _prefixed(error) from error
             if slot.rec.alive:

@@ -68,7 +68,7 @@ REFUSALS: dict[tuple[Phase, Verb], tuple[type[EngineError], str]] = {
         Conflict,
         'cannot remove container "{name}": container is paused and must be unpaused first',
     ),
-    (P.PAUSED, V.PAUSE): (Conflict, "container {id} is already paused"),
+    (P.PAUSED, V.PAUSE): (Conflict, "Container {id} is already paused"),
     (P.RESTARTING, V.PAUSE): (Conflict, RESTARTING),
     **{(phase, V.PAUSE): _NOT_RUNNING for phase in P if phase not in (P.RUNNING, P.PAUSED, P.RESTARTING)},
     **{(phase, V.UNPAUSE): _NOT_PAUSED for phase in P if phase is not P.PAUSED},
