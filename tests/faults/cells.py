@@ -1,5 +1,7 @@
 """What the cells of the matrix share: the lists that they are generated from, and the way to break an engine."""
 
+import os
+import signal
 from dataclasses import fields
 
 from tests.real.engine import Engine
@@ -9,6 +11,8 @@ STEPS = [field.name for field in fields(Steps) if field.name != "engine"]
 OPTIONS = ("-p", "8080:80", "--network", "back", "--stop-timeout", "1", "--ipc", "shareable",
            "--mount", "type=volume,src=whole,dst=/part,volume-subpath=.")  # fmt: skip
 """What makes every step hold something."""
+PROCESSES = ("containerd", "shim", "keeper", "zygote")
+ALWAYS_UP = ("containerd", "zygote")
 TRIES = 200
 """Each takes a tenth of a second or more: a bound against hanging, not a measure."""
 
@@ -18,6 +22,19 @@ def break_at(engine: Engine, *faults: str) -> None:
     if engine.running:
         engine.kill()
     engine.start(faults=",".join(faults))
+
+
+def kill_all(engine: Engine, kind: str) -> None:
+    """kill -9 every process of a kind; of shims and keepers there may be none yet, or none any more."""
+    pids = {
+        "containerd": engine.containerds,
+        "shim": lambda: engine.processes("containerd-shim"),
+        "keeper": engine.keepers,
+        "zygote": engine.zygotes,
+    }[kind]()
+    assert pids or kind not in ALWAYS_UP, f"no {kind} to kill: {engine.processes()}"
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
 
 
 def removed(engine: Engine, ident: str) -> None:

@@ -4,33 +4,17 @@ The daemon stops itself at the point, the process is killed, the daemon goes on.
 is left and the next container runs.
 """
 
-import os
-import signal
-
 import pytest
 
-from tests.faults.cells import STEPS, break_at, removed, settled
+from tests.faults.cells import PROCESSES, STEPS, break_at, kill_all, removed, settled
 from tests.faults.conftest import IMAGE
 from tests.real.engine import Engine
 from tests.real.leaks import Look, assert_no_leaks
 
-PROCESSES = ("containerd", "shim", "keeper", "zygote")
 BEGUN = [f"{name}.{when}" for name in (*STEPS, "move.started") for when in ("before", "after")]
 ENDED = [f"{name}.release" for name in STEPS] + ["move.exit.before", "move.exit.after"]
 
 pytestmark = pytest.mark.slice
-
-
-def kill_all(engine: Engine, kind: str) -> None:
-    """Kill every process of a kind; there may be none yet, or none any more."""
-    pids = {
-        "containerd": lambda: engine.children("containerd"),
-        "shim": lambda: engine.processes("containerd-shim"),
-        "keeper": engine.keepers,
-        "zygote": engine.zygotes,
-    }[kind]()
-    for pid in pids:
-        os.kill(pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("process", PROCESSES)

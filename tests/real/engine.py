@@ -89,6 +89,16 @@ class Engine:
                     continue
                 raise AssertionError(f"no {state} of wherryd: {'it ended' if ready else 'too late'}\n{self.tail()}")
 
+    def comes_up(self) -> bool:
+        """Wait until the daemon is ready or has ended, and tell which."""
+        try:
+            self.wait_for("READY=1")
+        except AssertionError:
+            if self.running:
+                raise
+            return False
+        return True
+
     def tail(self, lines: int = 60) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
@@ -137,6 +147,10 @@ class Engine:
     def zygotes(self) -> list[int]:
         """Pids of the daemon's zygote."""
         return self.children("wherry-zygote")
+
+    def containerds(self) -> list[int]:
+        """Pids of its containerd: a child of one of the daemon's threads, or of nobody once it was adopted."""
+        return self.processes("containerd --config")
 
     def children(self, comm: str) -> list[int]:
         """Pids of the daemon's children with a name."""

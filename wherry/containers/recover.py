@@ -62,6 +62,7 @@ class Recover:
     async def __call__(self, live_restore: bool) -> None:
         """Settle every record, then sweep; one that cannot be settled is logged and tried again behind."""
         await asyncio.gather(*(self._settle_or_say(rec, live_restore) for rec in self._store.all()))
+        self._store.faults.at("boot.sweep")
         await self._sweep()
         for rec in self._store.all():
             ended = rec.phase is Phase.EXITED and wants_restart(rec, rec.exit_code)

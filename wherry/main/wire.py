@@ -136,13 +136,20 @@ class Engine:
 
     async def boot(self, config: Config) -> None:
         """Bring runtimes to what the configuration says; networks, volumes and containers to what the records say."""
+        at = self.store.faults.at
         self.ooms.watch()
         self.strangers.watch()
+        at("boot.runtimes")
         await offload(self.runtimes.configure, config.runtimes, config.default_runtime)
+        at("boot.networks")
         await self.networks.boot()
+        at("boot.volumes")
         await self.volumes.boot()
+        at("boot.names")
         await self.names.boot()
+        at("boot.records")
         await self.recover(config.live_restore)
+        at("boot.done")
         holding = (rec for rec in self.store.all() if rec.alive or rec.owed or rec.phase is Phase.STARTING)
         await offload(self.runtimes.sweep, {rec.host_config.runtime for rec in holding})
 
