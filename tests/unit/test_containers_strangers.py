@@ -10,6 +10,7 @@ import pytest
 from tests.unit.containerd_fakes import serving
 from tests.unit.life_fakes import Daemon, FakeTask, World, daemon, until
 from wherry.base.errors import Unavailable
+from wherry.base.retries import Retries
 from wherry.containerd import events
 from wherry.containerd.channel import Channel
 from wherry.containerd.gen.messages import AnyValue, Empty, message
@@ -54,7 +55,8 @@ class NoChannel:
 
 def strangers(engine: Daemon, sweep: FakeSweep, channel: Channel | None = None) -> Strangers:
     shim: Any = engine.world.shim
-    return Strangers(engine.store, shim, cast(Any, sweep), cast(Any, channel), engine.supervisor, (0.0, 0.0), 0.0)
+    supervisor, retries = engine.supervisor, Retries(engine.supervisor, 0.001)
+    return Strangers(engine.store, shim, cast(Any, sweep), cast(Any, channel), supervisor, retries, (0.0, 0.0), 0.0)
 
 
 async def test_a_task_of_a_container_that_does_not_run_is_ended(tmp_path: Path) -> None:
@@ -65,6 +67,22 @@ async def test_a_task_of_a_container_that_does_not_run_is_ended(tmp_path: Path) 
         sweep.looks = 1
         await strangers(engine, sweep).judge(rec.id)
         assert (engine.world.shim.tasks, sweep.forgotten) == ({}, [])
+
+
+@pytest.mark.parametrize("ours", [True, False])
+async def test_containerds_container_without_a_task_goes_too(tmp_path: Path, ours: bool) -> None:
+    async with daemon(World(tmp_path)) as engine:
+        rec = await engine.create()
+        deleted: list[str] = []
+
+        async def delete(ident: str) -> None:
+            deleted.append(ident)
+
+        engine.world.shim.delete = delete  # type: ignore[method-assign]
+        sweep = FakeSweep(*[rec.id] if ours else [])
+        sweep.looks = 1
+        await strangers(engine, sweep).judge(rec.id)
+        assert deleted == ([rec.id] if ours else [])
 
 
 async def test_a_running_container_keeps_its_task(tmp_path: Path) -> None:
@@ -96,8 +114,9 @@ async def test_a_task_without_a_record_is_ended_if_it_carries_our_mark(tmp_path:
         assert (UNKNOWN in engine.world.shim.tasks, sweep.forgotten) == (not ours, [UNKNOWN] if ours else [])
 
 
-async def test_an_event_is_enough(tmp_path: Path) -> None:
-    """Also while containerd does not list the container: its record of it was deleted before the task came."""
+@pytest.mark.parametrize("fails", [0, 2])
+async def test_an_event_is_enough(tmp_path: Path, fails: int) -> None:
+    """Also if the task cannot be ended at once; containerd does not list its container any more."""
     async with daemon(World(tmp_path)) as engine, serving(tmp_path) as (script, channel):
         rec = await engine.create()
         published: asyncio.Queue[bytes] = asyncio.Queue()
@@ -113,6 +132,17 @@ async def test_an_event_is_enough(tmp_path: Path) -> None:
 
         script.unary[f"{events.SERVICE}/Publish"] = publish
         script.stream[f"{events.SERVICE}/Subscribe"] = subscribe
+        shim, left = engine.world.shim, fails
+        end = shim.delete
+
+        async def delete(ident: str) -> None:
+            nonlocal left
+            left -= 1
+            if left >= 0:
+                raise Unavailable("away for a moment")
+            await end(ident)
+
+        shim.delete = delete  # type: ignore[method-assign]
         sweep = FakeSweep()
         sweep.looks = 1
         strangers(engine, sweep, channel).watch()

@@ -6,8 +6,10 @@ that comes so late that containerd has dropped it tells nobody; a boot that foun
 
 import asyncio
 import logging
+from functools import partial
 
 from wherry.base.errors import EngineError, NotFound
+from wherry.base.retries import Retries
 from wherry.base.tasks import Supervisor
 from wherry.containerd.channel import Channel
 from wherry.containerd.events import SUBSCRIBED, subscribe
@@ -36,15 +38,17 @@ class Strangers:
         sweep: Sweep,
         channel: Channel,
         supervisor: Supervisor,
+        retries: Retries,
         looks: tuple[float, ...] = LATE_LOOKS,
         soon: float = SOON_SECONDS,
     ) -> None:
-        """Take the records, the tier, what takes away the rest, the way to containerd, and the owner of the flows."""
+        """Take the records, the tier, the sweep, the way to containerd, the owner of the flows, and who tries again."""
         self._store = store
         self._shim = shim
         self._sweep = sweep
         self._channel = channel
         self._supervisor = supervisor
+        self._retries = retries
         self._looks = looks
         self._soon = soon
         self._asked: set[str] = set()
@@ -108,7 +112,8 @@ class Strangers:
         try:
             await self.judge(ident)
         except EngineError as error:
-            log.error("container %s: a task that no record owns is not ended: %s", ident, error)
+            log.error("container %s: a task that no record owns is not ended, trying again behind: %s", ident, error)
+            self._retries.later(f"task {ident}", partial(self.judge, ident))
         finally:
             self._asked.discard(ident)
 
@@ -131,7 +136,7 @@ class Strangers:
                 self._look_soon()
 
     async def _end(self, ident: str) -> None:
-        if await self._shim.state(ident) is not None:
+        if await self._shim.state(ident) is not None or await self._sweep.is_marked(ident):
             log.warning("container %s: a task that no record owns is ended", ident)
             await self._shim.delete(ident)
         self._look_soon()

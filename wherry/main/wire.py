@@ -363,7 +363,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         restarts=restarts,
         monitors=monitors,
         ooms=ooms,
-        strangers=Strangers(store, shim, sweep, channel, supervisor),
+        strangers=Strangers(store, shim, sweep, channel, supervisor, retries),
         metrics=metrics,
         mount_sweep=mount_sweep,
         bus=bus,
