@@ -144,6 +144,7 @@ SLIPS = (
 OURS = (
     Known("*", "*Wherry*", "where a start spent its time and how a run ended: an addition"),
     Known("*", "*Server-Timing", "what each step of the start cost: an addition"),
+    Known("info*", "body.Runtimes.*-direct", "runtimes without a shim: an addition"),
     Known("create no image and no command", "body.message", "a body that says nothing is an empty config"),
     Known(
         "create endpoint*address*",
