@@ -15,7 +15,7 @@ import msgspec
 
 from tests.unit import spec_facts
 from tests.unit.records import record
-from wherry.base.errors import Conflict, EngineError, NotFound, System
+from wherry.base.errors import Conflict, DeadlineExceeded, EngineError, NotFound, System
 from wherry.base.events import EventBus, Subscription
 from wherry.base.faults import Faults
 from wherry.base.retries import Retries
@@ -124,9 +124,14 @@ class FakeTask:
             self.status, self.exit = "stopped", Exit(code, 1)
             self.ended.set()
 
+    def turn(self, before: str, after: str) -> None:
+        if self.status != before:
+            raise System(f"it is {self.status}, not {before}")
+        self.status = after
+
 
 class FakeShim:
-    """The shim tier in memory, as containerd answers."""
+    """The shim tier in memory, as containerd answers: tests/tier_conformance.py runs on both."""
 
     def __init__(self) -> None:
         self.specs: dict[str, dict[str, Any]] = {}
@@ -138,18 +143,32 @@ class FakeShim:
         self.specs[ident] = spec
 
     async def create(self, ident: str, *_: object) -> int:
+        if ident not in self.specs:
+            raise NotFound("no such container")
+        if ident in self.tasks:
+            raise Conflict("task already exists")
         self.tasks[ident] = FakeTask()
         return 1
 
     async def start(self, ident: str, exec_id: str = "") -> int:
-        self._find(ident, exec_id).status = "running"
+        task = self._find(ident, exec_id)
+        if exec_id and self.tasks[ident].status == "paused":
+            raise System("the container is paused")
+        task.turn("created", "running")
         return 1
 
     async def process(self, ident: str) -> dict[str, Any]:
+        if ident not in self.specs:
+            raise NotFound("no such container")
         return cast(dict[str, Any], self.specs[ident]["process"])
 
     async def exec(self, ident: str, exec_id: str, *_: object) -> None:
-        self._find(ident).execs[exec_id] = FakeTask()
+        task = self._find(ident)
+        if exec_id in task.execs:
+            raise Conflict("exec already exists")
+        if task.status == "stopped":
+            raise System("task is stopped")
+        task.execs[exec_id] = FakeTask()
 
     async def kill(self, ident: str, number: int, exec_id: str = "") -> None:
         task = self._find(ident, exec_id)
@@ -163,20 +182,17 @@ class FakeShim:
             self.tasks[ident].end(KILLED)
 
     async def pause(self, ident: str) -> None:
-        self._turn(ident, "running", "paused")
+        self._find(ident).turn("running", "paused")
 
     async def resume(self, ident: str) -> None:
-        self._turn(ident, "paused", "running")
-
-    def _turn(self, ident: str, before: str, after: str) -> None:
-        task = self._find(ident)
-        if task.status != before:
-            raise Conflict(f"task is {task.status}")
-        task.status = after
+        self._find(ident).turn("paused", "running")
 
     async def wait(self, ident: str, exec_id: str, seconds: float) -> Exit:
         task = self._find(ident, exec_id)
-        await task.ended.wait()
+        try:
+            await asyncio.wait_for(task.ended.wait(), seconds)
+        except TimeoutError:
+            raise DeadlineExceeded("containerd Wait: no answer within the deadline") from None
         return task.exit
 
     async def state(self, ident: str) -> TaskState | None:
@@ -262,7 +278,8 @@ class World:
     def leaks(self, known: set[str]) -> list[object]:
         """All that is held for a container that does not run, and all of one that is unknown."""
         held = self.snapshots.idents | self.leases.idents | self.volumes.idents
-        return sorted([*self.held, *(("task", ident) for ident in self.shim.tasks), *(held - known)], key=str)
+        kept = {("task", ident) for ident in self.shim.tasks.keys() | self.shim.specs.keys()}
+        return sorted([*self.held, *kept, *(held - known)], key=str)
 
 
 class Daemon:
