@@ -191,6 +191,11 @@ OURS = (
         "4 *NetworkID",
         "the same for the network's id",
     ),
+    Known(
+        "names of reverse names",
+        "2 *",
+        "names are the same in capitals (RFC 4343); dockerd knows in-addr.arpa in small letters alone",
+    ),
     Known("network connect with * link running", "*Networks.parity-other", "dockerd leaves half of a failed connect"),
 )
 

@@ -10,6 +10,16 @@ from tests.real.conftest import IMAGE
 from tests.real.engine import Engine
 
 ASLEEP = ("sleep", "1000")
+NOBODY = "127.0.0.1"
+"""A server that refuses at once: what the engine does not know itself is not found."""
+KEEPS_ASKING = """
+while :; do
+  for name in stays aa bb www; do
+    found=$(nslookup -type=a $name | tail -n +4 | sed -n 's/^Address: //p' | sort)
+    echo $name: $found
+  done
+done
+"""
 
 
 @pytest.fixture
@@ -71,6 +81,70 @@ def test_links_of_a_container_that_runs(engine: Engine, network: str) -> None:
     engine.ok("network", "connect", network, "web")
     assert look_up(engine, "web", "store") == ""
     assert address(engine, "db") in look_up(engine, "web", "db")
+
+
+def test_names_of_addresses(engine: Engine, network: str) -> None:
+    """The first name, with the network by which the asker knows it; what no network of its own has is not answered."""
+    engine.ok("network", "create", "front")
+    sleeps = ("run", "-d", "--stop-timeout", "1", "--network")
+    engine.ok(*sleeps, network, "--name", "web", "--network-alias", "www", IMAGE, *ASLEEP)
+    engine.ok("network", "connect", "front", "web")
+    engine.ok(*sleeps, network, "--name", "near", "--dns", NOBODY, IMAGE, *ASLEEP)
+    engine.ok(*sleeps, "front", "--name", "far", "--dns", NOBODY, IMAGE, *ASLEEP)
+    back, front = address(engine, "web"), address(engine, "web", "front")
+    assert f"name = web.{network}\n" in look_up(engine, "near", back)
+    assert "name = web.front\n" in look_up(engine, "far", front)
+    assert look_up(engine, "near", front) == look_up(engine, "far", back) == look_up(engine, "near", NOBODY) == ""
+    engine.ok("network", "connect", "front", "near")
+    assert "name = web.front\n" in look_up(engine, "near", front)
+    engine.ok("rename", "web", "store")
+    assert f"name = store.{network}\n" in look_up(engine, "near", back)
+    engine.ok("network", "disconnect", "front", "store")
+    assert look_up(engine, "near", front) == ""
+    engine.remove_all()
+    engine.ok("network", "rm", "front")
+
+
+def test_one_that_keeps_asking_is_never_told_wrong(engine: Engine) -> None:
+    """Others come and go under it: who stays is always found, who is away is nobody, an alias is whoever is there."""
+    engine.ok("network", "create", "--subnet", "10.77.5.0/24", "busy")
+    addresses = {"stays": "10.77.5.10", "aa": "10.77.5.11", "bb": "10.77.5.12"}
+    place = ("--network", "busy", "--ip")
+    engine.ok("run", "-d", "--name", "stays", *place, addresses["stays"], IMAGE, *ASLEEP)
+    for name in ("aa", "bb"):
+        engine.ok("run", "-d", "--name", name, "--network", "none", IMAGE, *ASLEEP)
+        engine.ok("network", "disconnect", "none", name)
+    join(engine, "aa", addresses["aa"])
+    ask = ("run", "-d", "--name", "asks", "--network", "busy", "--dns", NOBODY, IMAGE, "sh", "-c", KEEPS_ASKING)
+    engine.ok(*ask)
+    right = {name: {"", found} for name, found in addresses.items()} | {"stays": {addresses["stays"]}}
+    right["www"] = {addresses["aa"], addresses["bb"], f"{addresses['aa']} {addresses['bb']}"}
+    with engine.popen("logs", "-f", "asks") as log:
+        assert log.stdout is not None
+        heard = ((name, found.strip()) for name, _, found in (line.decode().partition(":") for line in log.stdout))
+        for comes, goes in 5 * (("bb", "aa"), ("aa", "bb")):
+            join(engine, comes, addresses[comes])
+            listen(heard, right, comes, addresses[comes])
+            engine.ok("network", "disconnect", "busy", goes)
+            listen(heard, right, goes, "")
+        engine.ok("rm", "-f", "asks")
+        for name, found in heard:
+            assert found in right[name], name
+    engine.remove_all()
+    engine.ok("network", "rm", "busy")
+
+
+def join(engine: Engine, name: str, at: str) -> None:
+    engine.ok("network", "connect", "--ip", at, "--alias", "www", "busy", name)
+
+
+def listen(heard: Iterator[tuple[str, str]], right: dict[str, set[str]], name: str, wanted: str) -> None:
+    """Hear answers, each of which must be right, until a name has the answer that it must come to have."""
+    for _, (asked, found) in zip(range(10_000), heard, strict=False):
+        assert found in right[asked], asked
+        if (asked, found) == (name, wanted):
+            return
+    raise AssertionError(f"{name} never has the answer {wanted!r}")
 
 
 def test_the_default_bridge_has_no_names(engine: Engine, network: str) -> None:

@@ -123,8 +123,8 @@ def test_host_mode_keeps_all() -> None:
 
 
 def test_a_wished_server_that_is_no_address() -> None:
-    with pytest.raises(System, match="^bad nameserver address dns.example$"):
-        conf(servers=["dns.example"])
+    with pytest.raises(System, match='^bad nameserver address dns: ParseAddr."dns".: unable to parse IP$'):
+        conf(servers=["dns"])
 
 
 def internal(text: str = HOST, **wishes: list[str]) -> tuple[str, Upstreams]:
@@ -159,6 +159,13 @@ def test_internal_drops_an_ndots_that_is_no_number() -> None:
     assert "\noptions timeout:3 ndots:0\n" in text
     assert "# NO EXTERNAL NAMESERVERS DEFINED\n# Overrides: [options]\n# Option ndots from: internal\n" in text
     assert upstreams == Upstreams((), from_host=True, ndots=False)
+
+
+@pytest.mark.parametrize("option", ["ndots:0", "ndots:+1", "ndots:-0", "ndots:15"])
+def test_internal_keeps_an_ndots_that_is_a_number_for_docker(option: str) -> None:
+    text, upstreams = internal("", options=[option])
+    assert f"\noptions {option}\n" in text
+    assert upstreams.ndots
 
 
 def test_internal_keeps_the_hosts_ndots() -> None:

@@ -1,6 +1,7 @@
 """The text of the files that name the network in a container: hosts, hostname, resolv.conf (network.md 14). Pure."""
 
 import ipaddress
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -147,8 +148,9 @@ def _file(found: "_Resolver", path: str, kind: str, comments: list[str], wishes:
 
 
 def _is_bad_ndots(option: str) -> bool:
+    """Tell whether it is no number for Go's strconv.Atoi, which takes a sign."""
     name, _, number = option.partition(":")
-    return name == "ndots" and not number.isdecimal()
+    return name == "ndots" and not re.fullmatch(r"\+?[0-9]+|-0+", number)
 
 
 @dataclass(slots=True)
@@ -212,7 +214,7 @@ def _server(text: str) -> str:
     try:
         return str(ipaddress.ip_address(text))
     except ValueError as error:
-        raise System(f"bad nameserver address {text}") from error
+        raise System(f'bad nameserver address {text}: ParseAddr("{text}"): unable to parse IP') from error
 
 
 def _reachable(server: str) -> bool:
