@@ -343,9 +343,13 @@ async def test_a_keeper_outlives_daemon_and_zygote(tmp_path: Path) -> None:
 async def test_a_later_daemon_takes_the_place_of_the_first(tmp_path: Path) -> None:
     async with engine(tmp_path) as it:
         keeper, _ = await it.running()
-        adopted = await it.keepers.adopt(ID, 1)
+        assert await it.keepers.adopt(ID, 1) is keeper, "its own keeper is not taken from it"
+        later = Keepers(it.zygote, str(tmp_path), lambda _, notice: it.notices.put_nowait(notice))
+        adopted = await later.adopt(ID, 1)
         assert adopted is not None
+        assert await later.adopt(ID, 1) is adopted, "a boot that tries again"
         assert (await it.notice()).kind == "lost"
+        assert it.notices.empty()
         with pytest.raises(Unavailable):
             await keeper.stdin_closed()
         await keeper.end(1.0)

@@ -105,6 +105,7 @@ class Keeper:
         self._answers: dict[int, asyncio.Future[Message]] = {}
         self._seq = 0
         self._ended = False
+        self._joined = False
         self._loop = asyncio.get_running_loop()
         self._greeting: asyncio.Future[Message] = self._loop.create_future()
         self.ends = Ends(ident)
@@ -167,8 +168,14 @@ class Keeper:
         with contextlib.suppress(Unavailable):
             await self.ask("end", drain=drain, deadline=drain + DEADLINE)
 
+    @property
+    def connected(self) -> bool:
+        """Whether it has greeted and has neither ended nor died since."""
+        return self._joined and not self._ended
+
     def close(self) -> None:
         """Drop the connection; the keeper goes on (`Keepers.adopt` finds it again)."""
+        self._joined = False
         self._line.close()
         self._fail_waiting()
 
@@ -189,6 +196,7 @@ class Keeper:
                 "restart the container"
             )
         self.pid = greeting["pid"]
+        self._joined = True
         for exec_id, (pid, status, at) in greeting.get("launched", {}).items():
             self.ends.launched(exec_id, pid)
             if status >= 0:
@@ -227,6 +235,7 @@ class Keeper:
 
     def _lost(self) -> None:
         """The connection has ended: by `end`, or because the keeper's process died."""
+        self._joined = False
         self._fail_waiting()
         if not self._greeting.done():
             self._greeting.set_exception(System(f"keeper of {self.id} ended before its greeting{self._reason()}"))
@@ -268,10 +277,14 @@ class Keepers:
         return await self._join(ident, generation, await self._zygote.launch("keeper", order, deadline=DEADLINE))
 
     async def adopt(self, ident: str, generation: int) -> Keeper | None:
-        """Connect to a keeper that another daemon forked; None when there is none.
+        """Connect to a keeper that another daemon forked, unless that is done; None when there is none.
 
+        A keeper serves its latest connection: a second one of ours would make the first look like its death.
         Unimplemented when it speaks a protocol that this engine does not know.
         """
+        joined = self._joined.get(self.directory(ident, generation))
+        if joined is not None and joined.connected:
+            return joined
         sock = await offload(keeper_dirs.connect, self.directory(ident, generation))
         return None if sock is None else await self._join(ident, generation, sock)
 
