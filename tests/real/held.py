@@ -57,12 +57,15 @@ def _descriptors(pid: int) -> Iterator[str]:
 
 
 def _elsewhere(pid: int, home: int) -> Iterator[str]:
-    """Sockets and descriptors of network namespaces other than the box's."""
+    """Sockets and descriptors of network namespaces other than the box's.
+
+    Unix sockets left out: a connection of the API is made in the namespace of its client.
+    """
     for fd in _fds(pid):
         what = _link(f"/proc/{pid}/fd/{fd}")
         if what.startswith("socket:"):
             family, kind, space = _socket(pid, fd)
-            if space not in ("", f"net:[{home}]"):
+            if family != "unix" and space not in ("", f"net:[{home}]"):
                 yield f"socket {family} {kind} in {space}"
         elif what.startswith("net:") and what != f"net:[{home}]":
             yield f"descriptor of {what}"
