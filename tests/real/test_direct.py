@@ -15,6 +15,8 @@ from tests.real.engine import Engine
 from tests.real.leaks import Look, assert_no_leaks, look
 from tests.real.test_life import follow_until
 
+IGNORING = ("sh", "-c", 'trap "" HUP INT QUIT; exec "$@"', "sh")
+"""Starts a daemon as nohup and the jobs of a shell do: ignoring signals that no container may inherit."""
 RUNTIMES = ("crun-direct", "runc-direct")
 HELD_UP = """#!/bin/sh
 case " $* " in *" $(cat {root}/verb 2>/dev/null) "*) echo > {root}/held; exec sleep 1000 ;; esac
@@ -38,7 +40,7 @@ def shared() -> Iterator[Engine]:
         engine.flags += ["--config-file", str(file)]
         engine.tier = ""
         try:
-            engine.start("--live-restore")
+            engine.start("--live-restore", before=IGNORING)
             engine.load_demo(IMAGE)
             yield engine
             assert engine.stop() == 0, engine.tail()

@@ -216,7 +216,6 @@ def test_refusals(engine: Engine) -> None:
             (("connect", "host", "one"), "container must be created in host network mode"),
             (("connect", "back", other), "one of the networks in private (none) mode"),
             (("connect", "absent", "one"), "network absent not found"),
-            (("connect", "--link", "a:b", "back", other), "Links (--link) is not supported by this engine yet"),
             (("connect", "--driver-opt", "a=b", "back", other), "DriverOpts"),
             (("disconnect", "bridge", "one"), f"container {ident} is not connected to network bridge"),
             (("rm", "bridge"), "bridge is a pre-defined network and cannot be removed"),

@@ -50,12 +50,20 @@ def serve(flags: Mapping[str, Any], config: Config) -> int:
 
     `flags` are what `config` was loaded from; a reload loads from them again.
     """
+    _stop_ignoring()
     set_log_level(config)
     try:
         return uvloop.run(_serve(flags, config))
     except EngineError as error:
         log.error("%s", error)
         return 1
+
+
+def _stop_ignoring() -> None:
+    """What a shell has this process ignore (nohup, or a job behind: INT and QUIT) containers would inherit."""
+    for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}:  # Python's own
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 async def _serve(flags: Mapping[str, Any], config: Config) -> int:
