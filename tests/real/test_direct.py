@@ -79,7 +79,7 @@ def test_no_shim_and_no_task(engine: Engine, clean: Look, runtime: str) -> None:
 @pytest.mark.parametrize("runtime", [*RUNTIMES, "runc"])
 def test_no_signal_is_ignored_in_a_container(engine: Engine, runtime: str) -> None:
     status = engine.ok("run", "--rm", "--runtime", runtime, IMAGE, "cat", "/proc/self/status")
-    assert ("SigIgn:\t0000000000000000" in status, "SigBlk:\t0000000000000000" in status) == (True, True)
+    assert ("SigIgn:\t0000000000000000" in status, "SigBlk:\t0000000000000000" in status) == (True, True), status
 
 
 def test_a_kept_filter_confines_as_the_compiled_one(engine: Engine) -> None:

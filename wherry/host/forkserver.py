@@ -56,7 +56,7 @@ class Job:
 def run(jobs: Mapping[str, Job]) -> None:
     """Say that the zygote is ready, fork a child for each order until the daemon is gone, wait for the helpers."""
     os.closerange(LOCK + 1, HIGHEST)
-    _default_internal_signals()
+    default_internal_signals()
     prctl(PR_SET_DUMPABLE, 0)
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     set_name("wherry-zygote")
@@ -71,16 +71,20 @@ def run(jobs: Mapping[str, Job]) -> None:
             os.waitpid(0, 0)
 
 
-def _default_internal_signals() -> None:
-    """Undo what posix_spawn(3) of glibc leaves behind: its internal signals ignored, in every container of a keeper.
+def default_internal_signals() -> None:
+    """Undo what posix_spawn(3) of glibc leaves behind, in whoever began this process too: its internal signals ignored.
 
-    sigaction(3) refuses them, hence the system call; an all-zero `struct kernel_sigaction` is SIG_DFL.
+    Containers would inherit it. sigaction(3) refuses these numbers, hence the system call; the first word of its
+    `struct kernel_sigaction` is the handler, and an all-zero one is SIG_DFL.
     """
     number = SYS_RT_SIGACTION.get(os.uname().machine)
     if number is None:
         return
     for internal in INTERNAL_SIGNALS:
-        _libc.syscall(ctypes.c_long(number), internal, bytes(32), None, ctypes.c_size_t(8))
+        now = ctypes.create_string_buffer(32)
+        _libc.syscall(ctypes.c_long(number), internal, None, now, ctypes.c_size_t(8))
+        if int.from_bytes(now.raw[:8], sys.byteorder) == signal.SIG_IGN:
+            _libc.syscall(ctypes.c_long(number), internal, bytes(32), None, ctypes.c_size_t(8))
 
 
 def set_name(name: str) -> None:

@@ -25,6 +25,7 @@ from wherry.containerd.channel import Channel
 from wherry.containerd.child import ContainerdChild
 from wherry.host import lock
 from wherry.host.facts import HostFacts, read_host
+from wherry.host.forkserver import default_internal_signals
 from wherry.host.notify import notify
 from wherry.host.zygote import Zygote
 from wherry.main.config import Config
@@ -60,7 +61,8 @@ def serve(flags: Mapping[str, Any], config: Config) -> int:
 
 
 def _stop_ignoring() -> None:
-    """What a shell has this process ignore (nohup, or a job behind: INT and QUIT) containers would inherit."""
+    """What a shell or make has this process ignore (nohup, a job behind: INT and QUIT) containers would inherit."""
+    default_internal_signals()
     for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}:  # Python's own
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
