@@ -2,13 +2,11 @@
 
 import fcntl
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from typing import Final
 
 import wherry
-from wherry.base.errors import System
 from wherry.host import packets
 
 BOOT: Final = "import sys; sys.path[:0] = sys.argv[1:]; from {0} import main; main()"
@@ -26,15 +24,6 @@ def command(program: str, *roots: str) -> list[str]:
     """
     root = os.path.dirname(os.path.dirname(os.path.abspath(wherry.__file__)))
     return [sys.executable, "-I", "-S", "-c", BOOT.format(program), root, *roots]
-
-
-def run(argv: list[str], environ: dict[str, str]) -> None:
-    """Run a program to its end (blocking), its 0 to 2 /dev/null; System names its status when that is not 0."""
-    null = [(os.POSIX_SPAWN_OPEN, place, os.devnull, os.O_RDWR, 0) for place in range(FIRST)]
-    pid = os.posix_spawn(argv[0], argv, environ, file_actions=null, setsigdef=(signal.SIGPIPE, signal.SIGXFSZ))
-    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    if status:
-        raise System(f"{' '.join(argv)}: exit status {status}")
 
 
 def spawn(argv: list[str], fds: Sequence[int], output: int | None = None) -> int:
