@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -255,21 +256,21 @@ async def test_a_later_daemon_knows_what_was_launched(root: Path) -> None:
         assert (state.pid, state.status, state.exit_status) == (pid, "stopped", 3)
 
 
-def test_commands_of_a_dead_keeper_are_found_by_root_and_id(tmp_path: Path) -> None:
+def test_commands_of_a_dead_keeper_are_found_by_root_and_id() -> None:
     held = Held(["/bin/sh", "--root", "/r"], "/r", "/g")
-    script = "trap '' TERM; read x"
-    read, write = os.pipe()
-    pids = []
+    commands = []
     for ident in ("other", ID):
-        argv = ["/bin/sh", "-c", script, "--root", "/r", "create", ident]
-        pids.append(os.posix_spawn("/bin/sh", argv, {}, file_actions=[(os.POSIX_SPAWN_DUP2, read, 0)]))
+        argv = ["/bin/sh", "-c", "trap '' TERM; echo runs; read x", "--root", "/r", "create", ident]
+        commands.append(subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+    for command in commands:
+        assert command.stdout is not None
+        command.stdout.readline()  # an exec is seen by its parent before its arguments are by anybody
     end_commands(held, ID)
-    assert os.WTERMSIG(os.waitpid(pids[1], 0)[1]) == signal.SIGKILL
-    assert os.waitpid(pids[0], os.WNOHANG) == (0, 0)
-    os.kill(pids[0], signal.SIGKILL)
-    os.waitpid(pids[0], 0)
-    os.close(read)
-    os.close(write)
+    assert commands[1].wait(10) == -signal.SIGKILL
+    assert commands[0].poll() is None
+    for command in commands:
+        command.kill()
+        command.communicate()
 
 
 def test_the_last_error_counts() -> None:
