@@ -87,6 +87,23 @@ def test_boot(engine: Engine, clean: Look, step: str, action: str) -> None:
     assert_no_leaks(engine, clean)
 
 
+@pytest.mark.slice
+@pytest.mark.parametrize("action", ["error", "kill"])
+def test_links_that_were_set_aside(engine: Engine, clean: Look, action: str) -> None:
+    """An exit is told before its links are deleted: they are in the end, by a retry or by the next boot."""
+    break_at(engine, f"links.delete={action}")
+    ident = engine.ok("create", *OPTIONS, IMAGE, "sh", "-c", "exit 7")
+    engine.docker("start", ident)
+    if action == "kill":
+        engine.wait_end()
+        engine.start()
+    else:
+        engine.wait_log("deletion of links: settled behind")
+    assert engine.ok("wait", ident) == "7"
+    removed(engine, ident)
+    assert_no_leaks(engine, clean)
+
+
 @pytest.mark.parametrize("action", ["error", "cancel", "kill"])
 @pytest.mark.parametrize("point", ["move.failed.before", "move.failed.after"])
 def test_failure(engine: Engine, clean: Look, point: str, action: str) -> None:

@@ -12,6 +12,8 @@ from wherry.base.errors import Forbidden, InvalidParameter, NotFound, System, Un
 from wherry.base.events import EventBus
 from wherry.base.faults import Faults
 from wherry.base.metrics import Metrics
+from wherry.base.retries import Retries
+from wherry.base.tasks import Supervisor
 from wherry.containers.connect import Connect
 from wherry.containers.layout import Layout
 from wherry.containers.news import News
@@ -19,6 +21,7 @@ from wherry.containers.steps.endpoints import Endpoints
 from wherry.model.container import EndpointSettings, HostConfig, PortBinding
 from wherry.network.endpoints import gateway_of
 from wherry.network.service import Networking
+from wherry.network.unlink import Unlinker
 from wherry.state.record import Endpoint, Phase, PortMapping, Record
 from wherry.state.store import Store
 
@@ -99,7 +102,9 @@ class Bench:
         layout.make_directory(self.rec.id)
         self.hosts = Path(layout.hosts(self.rec.id))
         self.hosts.write_text("172.17.0.2\tme\n")
-        endpoints = Endpoints(self.kernel, layout, News(self.bus), Metrics(), store.all)
+        supervisor = Supervisor()
+        unlinker = Unlinker(supervisor, Retries(supervisor), store.faults, lambda: None)
+        endpoints = Endpoints(self.kernel, unlinker, layout, News(self.bus), Metrics(), store.all)
         self.verbs = Connect(store, self.kernel, endpoints, self.names, Namespaces())  # type: ignore[arg-type]
 
     @property

@@ -2,10 +2,11 @@
 
 Points are `<step>.before`, `<step>.after` and `<step>.release`, the moves of the state machine
 `move.<verb>.before|after`, the writes of state `write.<verb>|save|rename|insert|delete`, and the parts of a boot
-`boot.runtimes|networks|volumes|names|records|sweep`, each before it, and `boot.done`. Actions: `error` raises System,
-`cancel` cancels the running task, `kill` ends the process as SIGKILL would, `stop` stops it until SIGCONT, `hang` (at
-steps) waits for ever; `full`, `eio` and `busy` are SQLite's answers to ENOSPC, EIO and a lock held by another. A point
-fires once per process, with `*` behind the action every time. Empty in production, where `at()` is one truth test.
+`boot.runtimes|networks|volumes|names|records|sweep`, each before it, `boot.done`, and `links.delete`. Actions:
+`error` raises System, `cancel` cancels the running task, `kill` ends the process as SIGKILL would, `stop` stops it
+until SIGCONT, `hang` (at steps) waits for ever; `full`, `eio` and `busy` are SQLite's answers to ENOSPC, EIO and a
+lock held by another. A point fires once per process, with `*` behind the action every time. Empty in production,
+where `at()` is one truth test.
 """
 
 import asyncio

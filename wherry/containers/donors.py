@@ -1,6 +1,6 @@
 """Containers that share namespaces of others: who joins whom, and whether that may be (start.md 2.2, 2.3). Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from types import MappingProxyType
 
 import msgspec
@@ -35,6 +35,13 @@ def donors(host: HostConfig) -> dict[str, str]:
 def needs(rec: Record) -> set[str]:
     """Return the ids of the containers that must run before this one can be started."""
     return {*donors(rec.host_config).values(), *(link.target for link in rec.links)}
+
+
+def sharers(kind: str, rec: Record, records: Iterable[Record]) -> Iterator[Record]:
+    """Yield the containers that run, or start, in a namespace of this one."""
+    for other in records:
+        if (other.alive or other.phase is Phase.STARTING) and donors(other.host_config).get(kind) == rec.id:
+            yield other
 
 
 def settle_donors(host: HostConfig, name: str, find: Callable[[str], Record]) -> HostConfig:

@@ -142,6 +142,13 @@ def set_group(name: str, group: int) -> Request:
     return Request(f"set the group of link {name}", SETLINK, REQUEST | ACK, body, (errno.ENODEV,))
 
 
+def set_aside(name: str, group: int, alias: str) -> Request:
+    """Take an interface down and off its bridge, into a group, with an alias; one that is gone is fine."""
+    body = _link(0, IFF_UP) + _text(IFLA_IFNAME, name) + _number(IFLA_MASTER, 0)
+    body += _number(IFLA_GROUP, group) + _text(IFLA_IFALIAS, alias)
+    return Request(f"set link {name} aside", SETLINK, REQUEST | ACK, body, (errno.ENODEV,))
+
+
 def delete_link(name: str) -> Request:
     """Delete an interface; one that is gone is fine."""
     body = _link() + _text(IFLA_IFNAME, name)

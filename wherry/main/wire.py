@@ -88,9 +88,11 @@ from wherry.main.reload import Taker
 from wherry.main.system import Sources, System, registries_of
 from wherry.model.usage import Usage
 from wherry.names.service import Names
+from wherry.network.apply import delete_set_aside
 from wherry.network.config import NetworkConfig
 from wherry.network.registry import NetworkRegistry
 from wherry.network.service import Networking
+from wherry.network.unlink import Unlinker
 from wherry.runtimes.direct import Direct
 from wherry.runtimes.registry import Host, Runtimes
 from wherry.runtimes.scripts import Scripts
@@ -217,7 +219,8 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
     systemd = engine_facts.cgroup_driver == SYSTEMD
     runtimes = Runtimes(_runtime_host(config, host, systemd), Scripts(f"{config.data_root}/runtimes"))
     volumes = VolumeRegistry(LocalVolumes(config.data_root), store.all, bus, supervisor)
-    networking = Networking(_network_config(config, ident), store.all)
+    networking, retries = Networking(_network_config(config, ident), store.all), Retries(supervisor)
+    unlinker = Unlinker(supervisor, retries, store.faults, delete_set_aside)
     networks = NetworkRegistry(networking, store.networks, store.all, bus, supervisor, store.faults)
     images = ImageStore(
         content,
@@ -254,7 +257,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         ipc=Ipc(layout),
         netfiles=netfiles,
         netns=Netns(zygote, layout, store.all),
-        endpoints=Endpoints(networking, layout, news, metrics, store.all),
+        endpoints=Endpoints(networking, unlinker, layout, news, metrics, store.all),
         names=NameService(resolver, netfiles, store.all),
         stdio=streams,
         task=Task(tier, restore),
@@ -268,7 +271,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
     maker = Exec(store, execs, processes, layout, news)
     monitors = Monitors(store, Prober(maker, execs, processes, supervisor, metrics), news, supervisor)
     pause = Pause(store, tier, news, monitors)
-    under_way, retries = UnderWay(), Retries(supervisor)
+    under_way = UnderWay()
     kill = Kill(store, tier, waiters, news, restarts, pause, under_way)
     stop = Stop(store, kill, waiters, news)
     accounts = Accounts()

@@ -159,10 +159,19 @@ def _link(name: str, socket: Netlink) -> rt.Link:
     return link
 
 
-def delete_link(name: str) -> None:
-    """Delete a link of this host, and its peer with it; not there is fine."""
+def set_aside(name: str, mark: str) -> None:
+    """Cut a link of this host off, for `delete_set_aside`; not there is fine.
+
+    It is down and on no bridge, so its address may be another's at once. The mark is the engine's: a boot finds it.
+    """
     with Netlink.open() as host:
-        host.run(rt.delete_link(name))
+        host.run(rt.set_aside(name, STALE_GROUP, mark))
+
+
+def delete_set_aside() -> None:
+    """Delete the links that were set aside, and their peers with them; the kernel waits once for all of them."""
+    with Netlink.open() as host:
+        host.run(rt.delete_group(STALE_GROUP))
 
 
 def set_hairpin(name: str, on: bool) -> None:

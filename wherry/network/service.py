@@ -196,11 +196,14 @@ class Networking:
             apply.make_endpoint(plan, ns)
 
     def disconnect(self, endpoint: Endpoint) -> None:
-        """Take away what `connect` made, be it all, some or nothing; System when the kernel refuses."""
+        """Take away what `connect` made, be it all, some or nothing; System when the kernel refuses.
+
+        The link is only set aside: an Unlinker deletes it.
+        """
         if not endpoint.host_link:
             return
         with translate(f"disconnect from network {endpoint.network}"):
-            apply.delete_link(endpoint.host_link)
+            apply.set_aside(endpoint.host_link, self._bridges.mark)
             self._bridges.firewall.unguard(self._guard(endpoint))
             apply.forget_flows(endpoint.ports)
         self._ports.give_back(endpoint.endpoint_id)

@@ -1,11 +1,13 @@
 """Step endpoints: the container joins its networks, its ports are published, its name is in its own hosts file."""
 
+import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 
 from wherry.base.errors import EngineError
 from wherry.base.metrics import Metrics
 from wherry.base.offload import offload
+from wherry.containers.donors import sharers
 from wherry.containers.layout import Layout
 from wherry.containers.links import aliases, bridge_address, links_to, relink
 from wherry.containers.news import News
@@ -15,6 +17,7 @@ from wherry.host.netlink import Netlink
 from wherry.network import netfiles
 from wherry.network.endpoints import facts, resolve
 from wherry.network.service import Networking
+from wherry.network.unlink import Unlinker
 from wherry.state.record import Endpoint, Record
 from wherry.state.store import Slot
 
@@ -33,15 +36,17 @@ class Endpoints:
     def __init__(
         self,
         networking: Networking,
+        unlinker: Unlinker,
         layout: Layout,
         news: News,
         metrics: Metrics,
         records: Callable[[], Iterable[Record]],
     ) -> None:
-        """Take the networks, the paths, who is told, what times the work, and who knows the containers."""
+        """Take the networks, who deletes links, the paths, who is told, what times it, who knows the containers."""
         self._times = metrics.network_actions
         self._records = records
         self._networking = networking
+        self._unlinker = unlinker
         self._layout = layout
         self._news = news
 
@@ -79,12 +84,23 @@ class Endpoints:
         self._news.network(rec, "connect", endpoint)
 
     async def release(self, rec: Record) -> None:
-        """Disconnect every endpoint of the record; not connected is fine."""
+        """Disconnect every endpoint of the record; not connected is fine.
+
+        Nobody waits until the links are deleted, unless others live on in the namespace.
+        """
         for endpoint in rec.endpoints:
-            await self.disconnect(rec, endpoint)
+            await self._cut(rec, endpoint)
+        if rec.endpoints:
+            deletion = self._unlinker.soon()
+            if any(sharers("network", rec, self._records())):
+                await asyncio.shield(deletion)
 
     async def disconnect(self, rec: Record, endpoint: Endpoint) -> None:
-        """Take away one endpoint; not connected is fine."""
+        """Take away one endpoint of a container that goes on; not connected is fine."""
+        await self._cut(rec, endpoint)
+        await asyncio.shield(self._unlinker.soon())
+
+    async def _cut(self, rec: Record, endpoint: Endpoint) -> None:
         with Metrics.timed(self._times, "release"):
             await offload(self._networking.disconnect, endpoint)
         self._news.network(rec, "disconnect", endpoint)

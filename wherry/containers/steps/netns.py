@@ -4,13 +4,13 @@ import os
 from collections.abc import Callable, Iterable
 
 from wherry.base.offload import offload
-from wherry.containers.donors import donors, joins
+from wherry.containers.donors import joins, sharers
 from wherry.containers.layout import Layout
 from wherry.host import netns
 from wherry.host.errors import translate
 from wherry.host.netlink import Netlink
 from wherry.host.zygote import Zygote
-from wherry.state.record import Phase, Record
+from wherry.state.record import Record
 from wherry.state.store import Slot
 
 SECONDS = 10.0
@@ -59,9 +59,8 @@ class Netns:
 
     def _kept(self, rec: Record) -> str:
         """Return the pin of a living container that is in this one's network; empty for none."""
-        live = (other for other in self._records() if other.alive or other.phase is Phase.STARTING)
-        joined = (other.id for other in live if donors(other.host_config).get("network") == rec.id)
-        return next((self._layout.joined(ident, "network") for ident in joined), "")
+        joined = sharers("network", rec, self._records())
+        return next((self._layout.joined(other.id, "network") for other in joined), "")
 
     @staticmethod
     def _unpin(path: str) -> None:
