@@ -43,7 +43,15 @@ def held(engine: Engine) -> Iterator[str]:
     home = os.stat(f"/proc/{engine.box.pid}/ns/net").st_ino
     for who, found in pids.items():
         for pid in found:
-            yield from (f"{who}: {what}" for what in _elsewhere(pid, home))
+            spare = _spare(engine, pid, home) if who == "daemon" else ""
+            yield from (f"{who}: {what}" for what in _elsewhere(pid, home) if what != spare)
+
+
+def _spare(engine: Engine, pid: int, home: int) -> str:
+    """Return the netlink socket that alone keeps the namespace made ahead; there is one at most."""
+    pinned = {line.split()[3] for line in Path(f"/proc/{engine.box.pid}/mountinfo").read_text().splitlines()}
+    sockets = [what for what in _elsewhere(pid, home) if what.startswith("socket netlink")]
+    return next((what for what in sockets if what.rpartition(" ")[2] not in pinned), "")
 
 
 def _descriptors(pid: int) -> Iterator[str]:

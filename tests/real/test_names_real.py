@@ -21,6 +21,7 @@ import pytest
 
 from wherry.base.tasks import Supervisor
 from wherry.host import netns
+from wherry.host.netlink import Netlink
 from wherry.host.zygote import Zygote
 from wherry.names.service import Names
 from wherry.names.zones import Joined, Member, Sandbox, Server, zones
@@ -116,8 +117,11 @@ def run(scenario: Callable[[World], Awaitable[None]]) -> None:
 async def play(scenario: Callable[[World], Awaitable[None]]) -> None:
     world = World(await Zygote.start(None))
     try:
-        _, fds = await world.zygote.order("netns.make", {"path": world.key, "source": ""}, deadline=SECONDS)
-        os.close(fds[0])
+        _, fds = await world.zygote.order("netns.make", {"source": ""}, deadline=SECONDS)
+        with Netlink.from_fd(fds[0]) as inside:
+            namespace = inside.namespace()
+        netns.pin(f"/proc/self/fd/{namespace}", world.key)
+        os.close(namespace)
         await scenario(world)
         await world.names.close(world.key)
     finally:

@@ -21,6 +21,7 @@ from wherry.base.faults import Faults
 from wherry.base.retries import Retries
 from wherry.base.tasks import Supervisor
 from wherry.containerd.tasks import Exit, TaskState
+from wherry.containers.ahead import Ahead
 from wherry.containers.defaults import Defaults
 from wherry.containers.exec import Exec, Processes
 from wherry.containers.execs import Execs
@@ -315,7 +316,7 @@ class Daemon:
         )  # fmt: skip
         self.starter = Start(
             self.store, steps, layout, self.exits, hub, news, self.remove, restarts, monitors, under_way, Defaults(),
-            self._runtimes(), MountSweep(layout), self.settle,
+            self._runtimes(), MountSweep(layout), self.settle, Ahead(self.supervisor),
         )  # fmt: skip
         self.restart = Restart(self.store, self.stop, self.starter, restarts, news)
         self.wait = Wait(self.store, self.waiters)

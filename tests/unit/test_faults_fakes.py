@@ -161,12 +161,14 @@ async def test_an_exit_that_cannot_be_stored_is_tried_again(world: World, write:
 
 
 @pytest.mark.parametrize("write", ["save", "exit"])
-async def test_an_exit_that_could_not_be_stored_survives_the_daemon(world: World, write: str) -> None:
+async def test_an_exit_that_could_not_be_stored_survives_the_daemon(
+    world: World, write: str, caplog: pytest.LogCaptureFixture
+) -> None:
     async with daemon(world, f"write.{write}=full*") as engine:
         rec = await engine.create()
         assert await start(engine, rec.id) is None
         world.shim.tasks[rec.id].end(7)
-        await asyncio.sleep(0.01)
+        await until(lambda: "its exit cannot be settled" in caplog.text)
         assert engine.phase(rec.id) is Phase.RUNNING
         assert (rec.id in world.shim.tasks) is (write == "save"), "the status is in the task until it is on disk"
     async with daemon(world) as engine:

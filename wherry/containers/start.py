@@ -14,6 +14,7 @@ from wherry.base.errors import Conflict, EngineError, Forbidden
 from wherry.base.ids import new_id
 from wherry.base.offload import offload
 from wherry.base.tasks import finish
+from wherry.containers.ahead import Ahead
 from wherry.containers.defaults import Defaults
 from wherry.containers.donors import joins
 from wherry.containers.exits import Exits
@@ -61,13 +62,16 @@ class Start:
         runtimes: Runtimes,
         mount_sweep: MountSweep,
         settle: Settle,
+        ahead: Ahead,
     ) -> None:
         """Take the records, the steps, the paths, who hears of what, the policies, what this host can, its runtimes.
 
-        The sweep looks for what a failed start has left, and who settles debts tries again what cannot be given back.
+        The sweep looks for what a failed start has left, who settles debts tries again what cannot be given back, and
+        between two starts something is made ahead for the next.
         """
         self._mount_sweep = mount_sweep
         self._settle = settle
+        self._ahead = ahead
         self._defaults = defaults
         self._runtimes = runtimes
         self._under_way = under_way
@@ -117,6 +121,8 @@ class Start:
                 )
                 await finish(self._failed(slot, step, ids, called_off))
                 raise called_off from error
+            finally:
+                self._ahead.soon()
         self._exits.watch(slot.rec)
         self._monitors.watch(slot.rec)
         self._news.container(slot.rec, "start")

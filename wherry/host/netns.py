@@ -25,26 +25,23 @@ SIOCGSKNS = 0x894C
 SELF = "/proc/thread-self/ns/net"
 
 
-def make(path: str, source: str = "") -> int:
-    """Make a namespace with its loopback up and pin it at a path, which must lie in an existing directory.
+def make(source: str = "") -> int:
+    """Make a namespace with its loopback up; returns the descriptor of a NETLINK_ROUTE socket inside, which keeps it.
 
-    `source` is a pin whose namespace is taken instead, if it is still one. Returns the descriptor of a NETLINK_ROUTE
-    socket inside. A stale pin at the path is replaced. Moves the caller.
+    `source` is a pin whose namespace is taken instead, if it is still one. Moves the caller.
     """
-    release(path)
     if not (source and _entered(source)):
         syscalls.unshare(CLONE_NEWNET)
     _raise_loopback()
-    pin(SELF, path)
-    try:
-        return _socket()
-    except BaseException:
-        release(path)
-        raise
+    return _socket()
 
 
 def pin(source: str, path: str) -> None:
-    """Hold a namespace, given as a file of /proc, by a bind mount at a path that must be free; nothing stays if not."""
+    """Hold a namespace, given as a file of /proc, by a bind mount at a path; nothing stays if that fails.
+
+    A stale pin at the path is replaced; it must lie in an existing directory.
+    """
+    release(path)
     os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644))
     try:
         syscalls.mount(source, path, "", MS_BIND, "")

@@ -22,6 +22,7 @@ from wherry.containerd.leases import Leases
 from wherry.containerd.snapshots import Snapshots
 from wherry.containerd.tasks import LAUNCH_DEADLINE, Tasks
 from wherry.containerd.version import version
+from wherry.containers.ahead import Ahead
 from wherry.containers.attach import Attach
 from wherry.containers.checkpoint import Checkpoints
 from wherry.containers.connect import Connect
@@ -132,6 +133,7 @@ class Engine:
     strangers: Strangers
     metrics: Metrics
     mount_sweep: MountSweep
+    ahead: Ahead
     bus: EventBus
     takers: tuple[Taker, ...]
     """Who takes a new configuration, a line each."""
@@ -154,6 +156,7 @@ class Engine:
         at("boot.done")
         holding = (rec for rec in self.store.all() if rec.alive or rec.owed or rec.phase is Phase.STARTING)
         await offload(self.runtimes.sweep, {rec.host_config.runtime for rec in holding})
+        self.ahead.soon()
 
     def moment(self) -> Moment:
         """What a scrape of the metrics counts anew."""
@@ -288,7 +291,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
     )  # fmt: skip
     settle = Settle(store, steps, remove, restarts, retries)
     exits = Exits(store, tier, steps, waiters, news, remove, supervisor, restarts, monitors, usage, settle)
-    mount_sweep = MountSweep(layout)
+    mount_sweep, ahead = MountSweep(layout), Ahead(supervisor, keepers.prepare, steps.netns.prepare)
     starter = Start(
         store,
         steps,
@@ -304,6 +307,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         runtimes,
         mount_sweep,
         settle,
+        ahead,
     )
     logs = Logs(store, layout, waiters)
     sizes = Sizes(snapshots)
@@ -369,6 +373,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         strangers=Strangers(store, shim, sweep, channel, supervisor, retries),
         metrics=metrics,
         mount_sweep=mount_sweep,
+        ahead=ahead,
         bus=bus,
         takers=(
             lambda new: partial(set_log_level, new),

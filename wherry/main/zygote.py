@@ -15,7 +15,7 @@ RUN_SECONDS: Final = 60.0
 
 
 def _make_netns(args: Message, _: list[int]) -> tuple[Message, list[int]]:
-    return {}, [netns.make(args["path"], args["source"])]
+    return {}, [netns.make(args["source"])]
 
 
 def _open_netns(args: Message, _: list[int]) -> tuple[Message, list[int]]:

@@ -30,6 +30,7 @@ from typing import Final
 
 from wherry.base.errors import Conflict, EngineError, InvalidParameter, NotFound
 from wherry.host import packets, proc
+from wherry.host.forkserver import set_name
 from wherry.host.packets import Message
 from wherry.streams.client import Limits, Wish
 from wherry.streams.control import SOCKET, Control, Reply, listen
@@ -52,9 +53,24 @@ EARLY_LIMIT: Final = 16 * 1024 * 1024
 NO_FIFOS: Final = Paths("", "", "")
 
 
-def run(order: Message, control: socket.socket, _fds: list[int]) -> None:
-    """Be the keeper of `order` (directory, log, limits) until its container has ended."""
+def run(_args: Message, control: socket.socket, _fds: list[int]) -> None:
+    """Wait for the first message, which says what to keep, then be the keeper until its container has ended.
+
+    One that is forked ahead waits until a container needs it, or until its daemon ends.
+    """
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    set_name("wherry-spare")
+    got = packets.receive(control)
+    if got is None:
+        return
+    order, fds = got
+    packets.close_all(fds)
+    set_name("wherry-keeper")
+    _keep(order, control)
+
+
+def _keep(order: Message, control: socket.socket) -> None:
+    """Be the keeper of `order` (directory, log, limits)."""
     try:
         keeper = Keeper(order)
     except (EngineError, OSError) as error:

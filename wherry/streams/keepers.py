@@ -267,6 +267,16 @@ class Keepers:
         self._limits = dataclasses.asdict(limits)
         self._joined: dict[str, Keeper] = {}
         self._latest: dict[str, Keeper] = {}
+        self._spare: socket.socket | None = None
+
+    async def prepare(self) -> None:
+        """Fork a keeper ahead for the next run, unless one waits."""
+        if self._spare is None:
+            spare = await self._zygote.launch("keeper", {}, deadline=DEADLINE)
+            if self._spare is None:
+                self._spare = spare
+            else:
+                spare.close()
 
     async def fork(self, ident: str, generation: int, log: LogTarget) -> Keeper:
         """Start the keeper of a run; in the place of a dead one, too. InvalidParameter or System name what failed."""
@@ -274,7 +284,7 @@ class Keepers:
         with translate("make the directory of a keeper"):
             await offload(os.makedirs, directory, mode=0o700, exist_ok=True)
         order = {"directory": directory, "log": dataclasses.asdict(log), "limits": self._limits}
-        return await self._join(ident, generation, await self._zygote.launch("keeper", order, deadline=DEADLINE))
+        return await self._join(ident, generation, await self._employ(order))
 
     async def adopt(self, ident: str, generation: int) -> Keeper | None:
         """Connect to a keeper that another daemon forked, unless that is done; None when there is none.
@@ -315,11 +325,31 @@ class Keepers:
         """Return where the keeper of a run has its files."""
         return os.path.join(self._root, ident, str(generation))
 
+    async def _employ(self, order: Message) -> socket.socket:
+        """Give the order to the one forked ahead, if it lives, else to a new one."""
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            with contextlib.suppress(OSError):
+                return _ordered(spare, order)
+        sock = await self._zygote.launch("keeper", {}, deadline=DEADLINE)
+        with translate("tell a keeper what to keep"):
+            return _ordered(sock, order)
+
     async def _join(self, ident: str, generation: int, sock: socket.socket) -> Keeper:
         directory = self.directory(ident, generation)
         keeper = self._joined[directory] = self._latest[ident] = Keeper(ident, generation, directory, sock, self._heed)
         await keeper.join()
         return keeper
+
+
+def _ordered(sock: socket.socket, order: Message) -> socket.socket:
+    """Send a keeper its first message; the socket is closed if that fails."""
+    try:
+        packets.send(sock, order)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 def _file_of(data: bytes) -> int:

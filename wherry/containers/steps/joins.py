@@ -86,7 +86,6 @@ class Joins:
     @staticmethod
     def _hold(namespace: int, path: str) -> None:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        netns.release(path)
         netns.pin(f"/proc/self/fd/{namespace}", path)
 
     def _unpin(self, ident: str) -> None:

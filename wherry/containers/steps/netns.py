@@ -22,7 +22,8 @@ class Netns:
     It is a new one, unless containers that joined the last one still live in it: then this run goes back to them.
 
     A helper child makes it, since the daemon never enters a namespace; it hands back a netlink socket that lives in
-    there. Release finds both by the sandbox id: a start that fails before the socket is used would keep the namespace.
+    there, which alone keeps one that is made ahead. Release finds pin and socket by the sandbox id: a start that fails
+    before the socket is used would keep the namespace.
     """
 
     name = "netns"
@@ -33,17 +34,40 @@ class Netns:
         self._zygote = zygote
         self._layout = layout
         self._inside: dict[str, Netlink] = {}
+        self._spare: Netlink | None = None
+
+    async def prepare(self) -> None:
+        """Make a namespace ahead for the next start, unless one waits."""
+        if self._spare is None:
+            spare = await self._make()
+            if self._spare is None:
+                self._spare = spare
+            else:
+                spare.close()
 
     async def acquire(self, slot: Slot) -> Netlink | None:
         """Return a netlink socket inside the namespace; None where the container has none of its own."""
         if not _own(slot.rec):
             return None
-        path = self._layout.netns(slot.rec.sandbox_id)
-        os.makedirs(self._layout.namespaces, mode=0o755, exist_ok=True)
-        order = {"path": path, "source": self._kept(slot.rec)}
-        _, fds = await self._zygote.order("netns.make", order, deadline=SECONDS)
-        inside = self._inside[slot.rec.sandbox_id] = Netlink.from_fd(fds[0])
+        kept, spare = self._kept(slot.rec), None
+        if not kept:
+            spare, self._spare = self._spare, None
+        inside = self._inside[slot.rec.sandbox_id] = spare or await self._make(kept)
+        await offload(self._pin, inside, self._layout.netns(slot.rec.sandbox_id))
         return inside
+
+    async def _make(self, source: str = "") -> Netlink:
+        _, fds = await self._zygote.order("netns.make", {"source": source}, deadline=SECONDS)
+        return Netlink.from_fd(fds[0])
+
+    def _pin(self, inside: Netlink, path: str) -> None:
+        with translate("pin the network namespace"):
+            os.makedirs(self._layout.namespaces, mode=0o755, exist_ok=True)
+            namespace = inside.namespace()
+            try:
+                netns.pin(f"/proc/self/fd/{namespace}", path)
+            finally:
+                os.close(namespace)
 
     async def enter(self, rec: Record) -> Netlink:
         """Return a netlink socket inside the namespace of a container that runs, to be closed."""
