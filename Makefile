@@ -48,7 +48,8 @@ faults: deps venv ## Break every step in every way and print the table: all cell
 	@FAULTS=all $(BIN)/pytest tests/faults tests/unit/test_faults_fakes.py
 
 bench: venv ## Compare running engines, interleaved; alone it tells how to use it
-	@$(BIN)/python -m bench $(BENCH:%=--parts %) $(ROUNDS:%=--rounds %) $(STEPS_LOG:%=--steps-log %) $(ENGINES)
+	@$(BIN)/python -m bench $(BENCH:%=--parts %) $(ROUNDS:%=--rounds %) $(STEPS_LOG:%=--steps-log %) \
+	  $(JSON:%=--json %) $(SVG:%=--svg %) $(SAVED:%=--saved %) $(ENGINES)
 
 soak: deps venv ## Loop the tests of load and crashes for MINUTES (10), with 200 containers a round (root)
 	@scripts/need-root "make soak"

@@ -5,6 +5,7 @@ import http.client
 import json
 import socket
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -92,6 +93,18 @@ class Api(http.client.HTTPConnection):
         """Start a container."""
         self.call("POST", f"/containers/{ident}/start")
 
+    @contextlib.contextmanager
+    def sleeper(self, network: str) -> Iterator[str]:
+        """Yield a container that runs until it is killed, and remove it then."""
+        ident = self.create(network, "sleep", "3600")
+        self.start(ident)
+        yield ident
+        self.call("DELETE", f"/containers/{ident}?force=1")
+
+    def get(self, target: str) -> Any:
+        """Return the JSON of a GET."""
+        return json.loads(self.call("GET", target))
+
     def finish(self, ident: str) -> None:
         """Wait for a container's end and remove it; System when it failed, so that no failure passes as fast."""
         code = json.loads(self.call("POST", f"/containers/{ident}/wait"))["StatusCode"]
@@ -105,7 +118,7 @@ class Api(http.client.HTTPConnection):
         run = json.loads(self.call("POST", f"/containers/{ident}/exec", body))["Id"]
         self.call("POST", f"/exec/{run}/start", {"Detach": False, "Tty": False})
         until = time.monotonic() + SECONDS
-        while (state := json.loads(self.call("GET", f"/exec/{run}/json")))["Running"]:
+        while (state := self.get(f"/exec/{run}/json"))["Running"]:
             if time.monotonic() > until:
                 raise System(f"{self._engine.name}: exec {run} does not end")
         if state["ExitCode"] != 0:
@@ -120,12 +133,12 @@ class Api(http.client.HTTPConnection):
 
     def version(self) -> dict[str, Any]:
         """Return what the engine says of itself."""
-        return dict(json.loads(self.call("GET", "/version")))
+        return dict(self.get("/version"))
 
     def clear(self) -> None:
         """Remove every container of the bench's image."""
         query = urlencode({"all": "1", "filters": json.dumps({"ancestor": [IMAGE]})})
-        for container in json.loads(self.call("GET", f"/containers/json?{query}")):
+        for container in self.get(f"/containers/json?{query}"):
             self.send_call("DELETE", f"/containers/{container['Id']}?force=1", None, "")
 
     def tidy(self) -> None:

@@ -9,7 +9,7 @@ import os
 import re
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,10 +29,13 @@ class Process:
     arguments: tuple[str, ...]
 
 
-def memory(path: str) -> float:
-    """Return the MiB of the engine behind a socket; System when it cannot be told."""
-    total = 0
-    for pid in family(listener(path), running()):
+def memory(path: str, containers: Mapping[str, int] | None = None) -> float:
+    """Return the MiB of the engine behind a socket; System when it cannot be told.
+
+    Of `containers` (id to pid, those that run) the shims are counted, and the processes in them are not.
+    """
+    total, processes, containers = 0, running(), containers or {}
+    for pid in family(listener(path), processes, set(containers.values())) | shims(processes, containers):
         try:
             total += parse_pss(Path(f"/proc/{pid}/smaps_rollup").read_text())
         except (FileNotFoundError, ProcessLookupError):
@@ -94,13 +97,25 @@ def exec_root(arguments: tuple[str, ...]) -> str:
     return ""
 
 
-def family(daemon: int, processes: Mapping[int, Process]) -> set[int]:
-    """Return the pids that belong to a daemon, itself included, as the docstring of this module says."""
+def shims(processes: Mapping[int, Process], idents: Collection[str]) -> set[int]:
+    """Return the pids of containerd's shims that name one of the containers."""
+    return {
+        pid
+        for pid, process in processes.items()
+        if process.name.startswith(APART) and not set(idents).isdisjoint(process.arguments)
+    }
+
+
+def family(daemon: int, processes: Mapping[int, Process], apart: Collection[int] = ()) -> set[int]:
+    """Return the pids that belong to a daemon, itself included, as the docstring of this module says.
+
+    A process `apart` does not, nor does what is below it: a direct runtime's container hangs below its keeper.
+    """
     seen: set[int] = set()
     waiting = [daemon, *_kin(daemon, processes)]
     while waiting:
         pid = waiting.pop()
-        if pid in seen or (pid in processes and processes[pid].name.startswith(APART)):
+        if pid in seen or pid in apart or (pid in processes and processes[pid].name.startswith(APART)):
             continue
         seen.add(pid)
         waiting += [child for child, process in processes.items() if process.parent == pid]

@@ -18,11 +18,22 @@ class Result:
     samples: Mapping[str, Sequence[float]]
     more_is_better: bool = False
 
+    def ratios(self) -> dict[str, float]:
+        """Return the ratio of medians to the reference by engine; empty when that is 0."""
+        medians = {name: statistics.median(samples) for name, samples in self.samples.items()}
+        base = medians[reference(list(medians))]
+        return {name: median / base for name, median in medians.items()} if base else {}
+
 
 def p90(samples: Sequence[float], more_is_better: bool = False) -> float:
-    """Return what nine samples in ten reach or better, by nearest rank; samples are not empty."""
+    """Return what nine samples in ten reach or better; samples are not empty."""
+    return percentile(samples, 90, more_is_better)
+
+
+def percentile(samples: Sequence[float], percent: int, more_is_better: bool = False) -> float:
+    """Return what so many samples in a hundred reach or better, by nearest rank; samples are not empty."""
     ranked = sorted(samples, reverse=more_is_better)
-    return ranked[math.ceil(0.9 * len(ranked)) - 1]
+    return ranked[math.ceil(percent * len(ranked) / 100) - 1]
 
 
 def reference(names: Sequence[str]) -> str:
@@ -34,12 +45,12 @@ def render(results: Sequence[Result]) -> str:
     """Return the table: a block per measurement, a line per engine, the ratio of medians to the reference."""
     rows: list[tuple[str, ...]] = []
     for result in results:
-        base = statistics.median(result.samples[reference(list(result.samples))])
+        ratios = result.ratios()
         title = f"{result.title} [{result.unit}]"
         for name, samples in result.samples.items():
             median = statistics.median(samples)
             worst = p90(samples, result.more_is_better)
-            ratio = f"{median / base:.2f}" if base else "-"
+            ratio = f"{ratios[name]:.2f}" if ratios else "-"
             rows.append((title, name, f"{median:.1f}", f"{worst:.1f}", ratio, str(len(samples))))
             title = ""
     return columns([HEADER, *rows], left=2)

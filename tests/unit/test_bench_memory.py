@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.memory import Process, exec_root, family, listener, parse_pss, parse_stat, running
+from bench.memory import Process, exec_root, family, listener, parse_pss, parse_stat, running, shims
 from wherry.base.errors import System
 
 ROLLUP = """55d0c0a00000-7ffd1b7fe000 ---p 00000000 00:00 0                          [rollup]
@@ -68,6 +68,21 @@ def test_family_holds_kin_that_hangs_elsewhere() -> None:
         os.getpid(): process(1, "bench", "/usr/bin/python", "bench", "w=unix:///run/w/docker.sock"),
     }
     assert family(10, processes) == {10, 20, 21}
+
+
+def test_of_running_containers_their_shims_count_and_their_processes_do_not() -> None:
+    processes = {
+        10: process(1, "wherryd"),
+        11: process(10, "wherry-zygote"),
+        12: process(11, "wherry-keeper"),
+        13: process(12, "sleep"),
+        14: process(13, "sh"),
+        20: process(1, "containerd-shim", "/usr/bin/shim", "shim", "-id", "a", "-address", "/run/c"),
+        21: process(20, "sleep", "/bin/busybox", "sleep", "a"),
+        22: process(1, "containerd-shim", "/usr/bin/shim", "shim", "-id", "b"),
+    }
+    assert family(10, processes, {13}) == {10, 11, 12}
+    assert shims(processes, {"a": 21}) == {20}
 
 
 def test_the_listener_is_told_by_the_kernel(tmp_path: Path) -> None:

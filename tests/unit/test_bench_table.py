@@ -5,7 +5,7 @@ import pytest
 from bench.__main__ import parse
 from bench.engine import Engine, parse_engines
 from bench.steps import parse_steps, render_steps
-from bench.table import Result, p90, reference, render
+from bench.table import Result, p90, percentile, reference, render
 from bench.turns import WARM_UP, order, turns
 from wherry.base.errors import InvalidParameter
 
@@ -37,6 +37,11 @@ def test_p90_is_what_nine_in_ten_reach() -> None:
     assert p90([7.0]) == 7.0
     assert p90([float(value) for value in range(1, 11)]) == 9.0
     assert p90([float(value) for value in range(1, 11)], more_is_better=True) == 2.0
+
+
+def test_a_percentile_is_a_sample() -> None:
+    assert percentile([3.0, 1.0, 2.0], 99) == 3.0
+    assert percentile([float(value) for value in range(1, 201)], 99) == 198.0
 
 
 def test_ratios_are_to_docker_wherever_it_stands() -> None:
@@ -91,7 +96,8 @@ def test_engines_that_cannot_be(words: list[str]) -> None:
 
 
 def test_parts() -> None:
-    assert parse([]).parts == ["start", "modes", "end", "life", "many", "exec", "memory"]
+    assert parse([]).parts == ["start", "modes", "end", "life", "many", "exec", "served", "held", "memory"]
+    assert parse(["--parts", "flights"]).parts == ["flights"]
     assert parse(["--parts", "boot,live"]).parts == ["boot", "live"]
     assert parse(["--parts", "exec", "--steps-log", "/l"]).parts == ["exec", "steps"]
 
