@@ -4,6 +4,7 @@ Counted are the engine's own processes: the daemon, the zygote and what it forks
 execve(2), a runtime and the container, is not: its counts are its version's.
 """
 
+import contextlib
 import re
 import subprocess
 from collections import Counter
@@ -44,7 +45,7 @@ class Traced:
         assert self._strace.stderr is not None
         for _ in self._pids:
             line = self._strace.stderr.readline()
-            assert " attached" in line, f"strace: {line}"
+            assert " attached" in line or "No such process" in line, f"strace: {line}"
         return self
 
     def wait_quiet(self) -> None:
@@ -60,11 +61,12 @@ class Traced:
 
 
 def tree(pid: int) -> list[int]:
-    """A process and what it has forked."""
+    """A process and what it has forked; some of that may have ended since."""
     found = [pid]
     for parent in found:
-        for task in Path(f"/proc/{parent}/task").iterdir():
-            found += map(int, (task / "children").read_text().split())
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            for task in Path(f"/proc/{parent}/task").iterdir():
+                found += map(int, (task / "children").read_text().split())
     return found
 
 
