@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 
 from wherry.base.errors import DeadlineExceeded
 
@@ -13,8 +14,9 @@ ABORT_SECONDS = 60.0
 class UnderWay:
     """The task of each start by container id."""
 
-    def __init__(self) -> None:
-        """Begin with none."""
+    def __init__(self, near: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext) -> None:
+        """Begin with none. Each start is `near` the move of its container to a cgroup (host/moves.py)."""
+        self._near = near
         self._tasks: dict[str, asyncio.Task[object]] = {}
         self._aborted: set[str] = set()
 
@@ -25,7 +27,8 @@ class UnderWay:
         if task is not None:
             self._tasks[ident] = task
         try:
-            yield
+            with self._near():
+                yield
         finally:
             self._tasks.pop(ident, None)
             self._aborted.discard(ident)

@@ -77,6 +77,7 @@ from wherry.containers.waiters import Waiters
 from wherry.host.facts import HostFacts
 from wherry.host.groups import Groups
 from wherry.host.hangup import HangupWatch
+from wherry.host.moves import Moves, move_here, own_cgroup
 from wherry.host.usage import Accounts
 from wherry.host.zygote import Zygote
 from wherry.images.registry import Registry
@@ -274,7 +275,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
     maker = Exec(store, execs, processes, layout, news)
     monitors = Monitors(store, Prober(maker, execs, processes, supervisor, metrics), news, supervisor)
     pause = Pause(store, tier, news, monitors)
-    under_way = UnderWay()
+    under_way = UnderWay(Moves(own_cgroup(), move_here).near)
     kill = Kill(store, tier, waiters, news, restarts, pause, under_way)
     stop = Stop(store, kill, waiters, news)
     accounts = Accounts()
