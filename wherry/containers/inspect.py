@@ -25,6 +25,9 @@ from wherry.state.store import Store
 Sizes = Callable[[Record], Awaitable[tuple[int, int]]]
 """Bytes of a container's writable layer, and of its whole root filesystem; may walk the disk."""
 
+MOST = 256
+"""So many descriptions are kept, some ten kilobytes each."""
+
 _OMIT_HOST = ("Annotations", "Init", "Mounts", "Runtime", "StorageOpt", "Sysctls", "Tmpfs")
 _OMIT_CONFIG = (
     "ArgsEscaped",
@@ -62,27 +65,50 @@ class Inspect:
         self._execs = execs
         self._layout = layout
         self._sizes = sizes
+        self._made: dict[str, tuple[Record, Json]] = {}
 
     async def __call__(self, ref: str, size: bool) -> Json:
         """Return the description; NotFound and InvalidParameter in Docker's words."""
         rec = self._store.get(ref)
         measured = await self._sizes(rec) if size else None
-        shown = describe(rec, self._execs.of(rec.id), self._layout, measured, self._health(rec))
+        shown = self._of_record(rec) | of_moment(rec, self._execs.of(rec.id), measured, self._health(rec))
         host = shown["HostConfig"] | hidden_paths(rec.host_config, self._defaults)
         host["Links"] = link_names(rec, self._store.by_id) or None  # by the names of now
         return shown | {"HostConfig": host}
+
+    def _of_record(self, rec: Record) -> Json:
+        """Return what a record says; made once for each, as most are asked about again before they change."""
+        kept = self._made.get(rec.id)
+        if kept is None or kept[0] is not rec:
+            if len(self._made) >= MOST:
+                del self._made[next(iter(self._made))]
+            kept = self._made[rec.id] = (rec, of_record(rec, self._layout))
+        return kept[1]
 
 
 def describe(
     rec: Record, execs: list[str], layout: Layout, sizes: tuple[int, int] | None, health: Health | None = None
 ) -> Json:
     """Return the description of a record; pure. `sizes` are the writable layer and the root filesystem."""
-    shown = {
+    return of_record(rec, layout) | of_moment(rec, execs, sizes, health)
+
+
+def of_moment(rec: Record, execs: list[str], sizes: tuple[int, int] | None, health: Health | None) -> Json:
+    """Return what changes without the record."""
+    shown: Json = {"State": state(rec, health), "ExecIDs": execs or None}
+    if sizes is not None:
+        shown["SizeRw"], shown["SizeRootFs"] = sizes
+    return shown
+
+
+def of_record(rec: Record, layout: Layout) -> Json:
+    """Return what the record says, keys in their order; those of the moment have no value yet. Not to be changed."""
+    return {
         "Id": rec.id,
         "Created": format_time(rec.created),
         "Path": rec.path,
         "Args": rec.args,
-        "State": state(rec, health),
+        "State": None,
         "Image": rec.image_id,
         **_paths(rec, layout),
         "Name": f"/{rec.name}",
@@ -92,7 +118,7 @@ def describe(
         "MountLabel": "",
         "ProcessLabel": "",
         "AppArmorProfile": rec.apparmor_profile,
-        "ExecIDs": execs or None,
+        "ExecIDs": None,
         "HostConfig": host_config(rec.host_config),
         "GraphDriver": {"Data": None, "Name": rec.snapshotter},
         "ImageManifestDescriptor": msgspec.to_builtins(rec.image_manifest),
@@ -101,9 +127,6 @@ def describe(
         "NetworkSettings": network_settings(rec),
         "Wherry": receipt(rec),
     }
-    if sizes is not None:
-        shown["SizeRw"], shown["SizeRootFs"] = sizes
-    return shown
 
 
 def _paths(rec: Record, layout: Layout) -> Json:
