@@ -77,6 +77,9 @@ class FakeGroups:
             if os.path.exists(f"/proc/{pid}"):
                 os.kill(pid, signal.SIGKILL)
 
+    def thaw(self, group: str) -> None:
+        pass
+
     def remove(self, group: str) -> None:
         self.removed.append(group)
 

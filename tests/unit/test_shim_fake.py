@@ -10,7 +10,7 @@ from tests.unit.life_fakes import FakeShim
 
 class FakeBench:
     def __init__(self) -> None:
-        self.shim: Any = FakeShim()
+        self.tier: Any = FakeShim()
         self.runtime = None
 
     def spec(self) -> dict[str, Any]:
@@ -19,8 +19,11 @@ class FakeBench:
     def process(self) -> bytes:
         return b"{}"
 
+    async def make_streams(self, ident: str, exec_id: str = "") -> None:
+        pass
+
     async def end(self, ident: str, code: int, exec_id: str = "") -> None:
-        task = self.shim.tasks[ident]
+        task = self.tier.tasks[ident]
         (task.execs[exec_id] if exec_id else task).end(code)
 
 

@@ -57,7 +57,7 @@ class Groups:
             for pid in pids:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-            self._thaw(group)
+            self.thaw(group)
             if time.monotonic() > deadline:
                 raise DeadlineExceeded(
                     f"processes {pids} of cgroup {group} do not end {KILL_SECONDS:.0f} s after SIGKILL: "
@@ -75,8 +75,8 @@ class Groups:
     def _paths(self, group: str) -> Iterator[str]:
         yield from (path for root in self._roots if os.path.isdir(path := f"{root}{group}"))
 
-    def _thaw(self, group: str) -> None:
-        """A frozen process of version 1 cannot die; one of version 2 can."""
+    def thaw(self, group: str) -> None:
+        """Let what was killed die: a frozen process of version 1 cannot, one of version 2 can."""
         if self._freezer:
             with contextlib.suppress(FileNotFoundError), open(f"{self._freezer}{group}/freezer.state", "w") as file:
                 file.write("THAWED")

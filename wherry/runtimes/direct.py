@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from wherry.base.errors import DeadlineExceeded, NotFound, System, Unavailable, Unimplemented
+from wherry.base.errors import Conflict, DeadlineExceeded, NotFound, System, Unavailable, Unimplemented
 from wherry.base.offload import offload
 from wherry.containerd.tasks import LAUNCH_DEADLINE, Exit, TaskState
 from wherry.host import files, proc
@@ -37,6 +37,8 @@ HELD = "direct.json"
 """File of a run's directory that names what the run may hold."""
 EXIT = "exit.json"
 """File that a keeper leaves when the container's own process has ended (streams/parent.py)."""
+FIFO = "exec.fifo"
+"""What crun and runc have in a container's state directory until it is started."""
 KILLED = 137
 LOST = "its keeper died, and with it the container"
 CALL_SECONDS = 10.0
@@ -107,6 +109,10 @@ class Ends(Protocol):
         """Wait for that."""
         ...
 
+    def forget(self, exec_id: str) -> None:
+        """Drop what is known of a process."""
+        ...
+
 
 class Keeper(Protocol):
     """The keeper of a run; see streams/keepers.py."""
@@ -160,7 +166,10 @@ class Direct:
         """By container and exec id."""
 
     async def register(self, ident: str, spec: dict[str, Any], runtime: Runtime, image: str) -> None:
-        """Write the bundle, and first of all what the run may hold; System names what cannot be written."""
+        """Write the bundle, and first of all what the run may hold; what a stale run has left is deleted.
+
+        System names what cannot be written.
+        """
         directory = self._living(ident).directory
         group = self._group_of(spec["linux"]["cgroupsPath"])
         if ident not in group:
@@ -168,19 +177,33 @@ class Direct:
         program = shutil.which(runtime.command, path=self._environ["PATH"]) or runtime.command
         key = self._filters.offer(program, spec)
         held = Held([program, *runtime.flags, "--root", runtime.direct_root], runtime.direct_root, group)
-        await offload(_lay_down, directory, msgspec.json.encode(spec), held)
+        for other in await offload(self._lay_down, ident, directory, msgspec.json.encode(spec), held):
+            await self._delete_run(ident, other)
         self._known[directory] = held
         process = spec["process"]
-        self._wanted[ident, ""] = _Wanted(process["args"][0], process["terminal"], key)
+        self._wanted[ident, ""] = _Wanted(process["args"][0], process.get("terminal", False), key)
+
+    def _lay_down(self, ident: str, directory: str, spec: bytes, held: Held) -> list[str]:
+        """Write the bundle; returns the directories of other runs."""
+        with translate("write the bundle"):
+            os.makedirs(held.root, 0o700, exist_ok=True)
+            files.write_in_place(f"{directory}/{HELD}", msgspec.json.encode(held), 0o600)
+            files.write_in_place(f"{directory}/config.json", spec, 0o600)
+        return [other for other in self._runs(ident) if other != directory]
 
     async def create(
         self, ident: str, runtime: Runtime, pipes: Pipes, terminal: bool, checkpoint: Descriptor | None = None
     ) -> int:
-        """Run `create`; returns the pid. System in the runtime's words, behind those that a shim puts before them."""
+        """Run `create`; returns the pid. System in the runtime's words, behind those that a shim puts before them.
+
+        Conflict for a second one, NotFound for what is not registered.
+        """
         if checkpoint is not None:
             raise _absent("restore")
         keeper = self._living(ident)
-        wanted = self._wanted.pop((ident, ""))
+        if keeper.ends.pid(""):
+            raise Conflict(f"container {ident} was created before")
+        wanted = self._take_wanted(ident)
         pid = await self._launch(keeper, ident, "", wanted, "create", "--bundle", keeper.directory)
         if wanted.filter is not None:
             await self._filters.learn(wanted.filter, f"{runtime.direct_root}/{ident}")
@@ -188,9 +211,9 @@ class Direct:
 
     async def start(self, ident: str, exec_id: str = "") -> int:
         """Release the container's process, or run an exec; returns the pid."""
-        keeper = self._living(ident)
+        keeper = await self._made(ident)
         if exec_id:
-            wanted, process = self._wanted.pop((ident, exec_id)), f"{keeper.directory}/{exec_id}.json"
+            wanted, process = self._take_wanted(ident, exec_id), f"{keeper.directory}/{exec_id}.json"
             return await self._launch(keeper, ident, exec_id, wanted, "exec", "--detach", "--process", process)
         await self._run(ident, "start", ident)
         return keeper.ends.pid("")
@@ -200,8 +223,11 @@ class Direct:
         raise _absent("restore")
 
     async def exec(self, ident: str, exec_id: str, process: bytes, pipes: Pipes, terminal: bool) -> None:
-        """Keep the process for `start`."""
-        path = f"{self._living(ident).directory}/{exec_id}.json"
+        """Keep the process for `start`; Conflict if the exec id exists."""
+        keeper = await self._made(ident)
+        if (ident, exec_id) in self._wanted or keeper.ends.pid(exec_id):
+            raise Conflict(f"exec {exec_id} exists already")
+        path = f"{keeper.directory}/{exec_id}.json"
         with translate("write the process of an exec"):
             await offload(files.write_in_place, path, process, 0o600)
         asked = msgspec.json.decode(process, type=_Process)
@@ -209,6 +235,7 @@ class Direct:
 
     async def process(self, ident: str) -> dict[str, Any]:
         """Return the OCI process that the container was created with."""
+        await self._held(ident)
         spec = await offload(_read, f"{self._living(ident).directory}/config.json")
         return msgspec.json.decode(spec, type=_Spec).process
 
@@ -225,12 +252,16 @@ class Direct:
         self._wanted.pop((ident, exec_id), None)
         keeper = self._keeper(ident)
         if keeper is not None:
+            keeper.ends.forget(exec_id)
             with translate("forget an exec"), contextlib.suppress(FileNotFoundError):
                 os.unlink(f"{keeper.directory}/{exec_id}.json")
 
     async def kill(self, ident: str, number: int, exec_id: str = "") -> None:
-        """Signal a process; NotFound when it is gone."""
-        await self._living(ident).ask("signal", exec_id=exec_id, number=number, deadline=CALL_SECONDS)
+        """Signal a process; NotFound when it is gone. A paused container is killed as by runc: it must run to die."""
+        keeper = await self._made(ident)
+        await keeper.ask("signal", exec_id=exec_id, number=number, deadline=CALL_SECONDS)
+        if number == signal.SIGKILL and not exec_id:
+            await offload(self._groups.thaw, (await self._held(ident)).group)
 
     async def kill_all(self, ident: str) -> None:
         """SIGKILL everything in the container; gone or never started is fine."""
@@ -251,11 +282,13 @@ class Direct:
         return await offload(self._groups.pids, (await self._held(ident)).group)
 
     async def pause(self, ident: str) -> None:
-        """Freeze everything in the container."""
+        """Freeze everything in the container; System for one that does not run."""
+        await self._check_status(ident, "pause", "running")
         await self._run(ident, "pause", ident)
 
     async def resume(self, ident: str) -> None:
-        """Let it run on."""
+        """Let it run on; System for one that is not paused."""
+        await self._check_status(ident, "resume", "paused")
         await self._run(ident, "resume", ident)
 
     async def checkpoint(self, ident: str, exit: bool, work: str, lease: str) -> list[Descriptor]:
@@ -285,24 +318,39 @@ class Direct:
         keeper = self._keeper(ident)
         if keeper is None or not keeper.ends.pid(""):
             return None
+        held = await self._read_held(keeper.directory)
+        if held is None:
+            return None
         pid, end = keeper.ends.pid(""), keeper.ends.end("")
         if end is not None:
             return TaskState(ident, pid, "stopped", end.status, end.at_ns)
-        frozen = await offload(self._groups.frozen, (await self._held(ident)).group)
-        return TaskState(ident, pid, "paused" if frozen else "running", 0, 0)
+        return TaskState(ident, pid, await offload(self._status, ident, held), 0, 0)
+
+    def _status(self, ident: str, held: Held) -> str:
+        if os.path.lexists(f"{held.root}/{ident}/{FIFO}"):
+            return "created"
+        return "paused" if self._groups.frozen(held.group) else "running"
+
+    async def _check_status(self, ident: str, verb: str, needed: str) -> None:
+        """Refuse a verb as a shim does: crun freezes what has not begun, and thaws what is not frozen."""
+        found = await self.state(ident)
+        if found is None:
+            raise NotFound(f"container {ident} was not created")
+        if found.status != needed:
+            raise System(f"cannot {verb} a {found.status} container")
 
     async def delete(self, ident: str) -> None:
         """Kill, reap and delete the container; nothing there is fine. DeadlineExceeded if it cannot be killed."""
         for directory in await offload(self._runs, ident):
-            held = await self._read_held(directory)
-            if held is not None:
-                await self._delete(ident, directory, held)
-                self._known.pop(directory, None)
+            await self._delete_run(ident, directory)
         for key in [key for key in self._wanted if key[0] == ident]:
             del self._wanted[key]
 
-    async def _delete(self, ident: str, directory: str, held: Held) -> None:
+    async def _delete_run(self, ident: str, directory: str) -> None:
         """End commands under way, then the processes, then let the runtime and the kernel forget the container."""
+        held = await self._read_held(directory)
+        if held is None:
+            return
         keeper = self._keeper(ident)
         if keeper is not None and keeper.directory != directory:
             keeper = None
@@ -311,6 +359,7 @@ class Direct:
         if await offload(os.path.isdir, f"{held.root}/{ident}"):
             await self._forget(keeper, ident, held)
         await offload(self._clear, ident, directory, held)
+        self._known.pop(directory, None)
 
     async def _quiet(self, keeper: Keeper | None, ident: str, held: Held) -> None:
         if keeper is not None:
@@ -395,6 +444,20 @@ class Direct:
             raise NotFound(f"container {ident} has no keeper")
         return keeper
 
+    async def _made(self, ident: str) -> Keeper:
+        """Return the keeper of a container that was created and not deleted; NotFound."""
+        await self._held(ident)
+        keeper = self._living(ident)
+        if not keeper.ends.pid(""):
+            raise NotFound(f"container {ident} was not created")
+        return keeper
+
+    def _take_wanted(self, ident: str, exec_id: str = "") -> _Wanted:
+        wanted = self._wanted.pop((ident, exec_id), None)
+        if wanted is None:
+            raise NotFound(f"exec {exec_id} does not exist" if exec_id else f"container {ident} is not registered")
+        return wanted
+
     async def _held(self, ident: str) -> Held:
         held = await self._read_held(self._living(ident).directory)
         if held is None:
@@ -415,13 +478,6 @@ def end_commands(held: Held, ident: str) -> None:
     for process, argv in proc.command_lines():
         if argv[0] == held.runtime[0] and held.root in argv and ident in argv:
             proc.kill(process, signal.SIGKILL)
-
-
-def _lay_down(directory: str, spec: bytes, held: Held) -> None:
-    with translate("write the bundle"):
-        os.makedirs(held.root, 0o700, exist_ok=True)
-        files.write_in_place(f"{directory}/{HELD}", msgspec.json.encode(held), 0o600)
-        files.write_in_place(f"{directory}/config.json", spec, 0o600)
 
 
 def _absent(what: str) -> Unimplemented:
