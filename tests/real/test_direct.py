@@ -18,11 +18,6 @@ from tests.real.test_life import follow_until
 IGNORING = ("sh", "-c", 'trap "" HUP INT QUIT; exec "$@"', "sh")
 """Starts a daemon as nohup and the jobs of a shell do: ignoring signals that no container may inherit."""
 RUNTIMES = ("crun-direct", "runc-direct")
-HELD_UP = """#!/bin/sh
-case " $* " in *" $(cat {root}/verb 2>/dev/null) "*) echo > {root}/held; exec sleep 1000 ;; esac
-exec crun "$@"
-"""
-"""crun, but for a verb that is named in a file."""
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +26,7 @@ def shared() -> Iterator[Engine]:
     with Box() as box:
         box.run("umount", "-l", "/sys/fs/cgroup/unified")
         engine = Engine(box)
-        program, file = engine.root / "held-up", engine.root / "daemon.json"
-        program.write_text(HELD_UP.format(root=engine.root))
-        program.chmod(0o755)
-        options = {"binary": str(program), "root": f"{engine.exec}/direct/held"}
-        runtimes = {"held": {"runtimeType": "io.wherry.direct.v1", "options": options}}
-        file.write_text(json.dumps({"runtimes": runtimes, "default-runtime": "crun-direct"}))
-        engine.flags += ["--config-file", str(file)]
-        engine.tier = ""
+        engine.tier = "crun-direct"
         try:
             engine.start("--live-restore", before=IGNORING)
             engine.load_demo(IMAGE)
@@ -138,45 +126,6 @@ def test_what_an_exec_sends_to_its_process_group_stays_inside(engine: Engine) ->
     engine.docker("exec", ident, "sh", "-c", "kill -9 0")
     assert engine.ok("exec", ident, "echo", "well") == "well"
     assert engine.keepers() == keepers
-
-
-@pytest.mark.parametrize("verb", ["create", "start"])
-def test_a_runtime_that_is_killed(engine: Engine, clean: Look, verb: str) -> None:
-    (engine.root / "verb").write_text(verb)
-    (engine.root / "held").unlink(missing_ok=True)
-    ident = engine.ok("create", "--runtime", "held", "-p", "8080:80", IMAGE, "sleep", "1000")
-    try:
-        with engine.popen("start", ident) as starting:
-            wait_until_exists(engine.root / "held")
-            (pid,) = [pid for pid, line in engine.box.processes().items() if line.startswith("sleep 1000")]
-            os.kill(pid, signal.SIGKILL)
-            _, said = starting.communicate(timeout=60)
-        assert (starting.returncode, b"unable to retrieve OCI runtime error" in said) == (1, True), said
-    finally:
-        (engine.root / "verb").unlink()
-    assert engine.inspect(ident)["State"]["ExitCode"] == 128
-    engine.ok("start", ident)
-    engine.ok("rm", "-f", ident)
-    assert_no_leaks(engine, clean)
-
-
-@pytest.mark.parametrize("victim", ["daemon", "daemon and keeper"])
-def test_death_in_the_middle_of_a_create(engine: Engine, clean: Look, victim: str) -> None:
-    (engine.root / "verb").write_text("create")
-    (engine.root / "held").unlink(missing_ok=True)
-    ident = engine.ok("create", "--runtime", "held", IMAGE, "sleep", "1000")
-    with engine.popen("start", ident) as starting:
-        wait_until_exists(engine.root / "held")
-        engine.kill()
-        starting.wait(timeout=60)
-    if "keeper" in victim:
-        (keeper,) = engine.keepers()
-        os.kill(keeper, signal.SIGKILL)
-    (engine.root / "verb").unlink()
-    engine.start("--live-restore")
-    engine.ok("start", ident)
-    engine.ok("rm", "-f", ident)
-    assert_no_leaks(engine, clean)
 
 
 def test_checkpoints_are_refused_by_name(engine: Engine) -> None:

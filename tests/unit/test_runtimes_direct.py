@@ -260,7 +260,7 @@ async def test_a_later_daemon_knows_what_was_launched(root: Path) -> None:
 
 
 def test_commands_of_a_dead_keeper_are_found_by_root_and_id() -> None:
-    held = Held(["/bin/sh", "--root", "/r"], "/r", "/g")
+    held = Held(["/a/script", "--root", "/r"], "/r", "/g")
     commands = []
     for ident in ("other", ID):
         argv = ["/bin/sh", "-c", "trap '' TERM; echo runs; read x", "--root", "/r", "create", ident]

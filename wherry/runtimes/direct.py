@@ -474,9 +474,12 @@ class Direct:
 
 
 def end_commands(held: Held, ident: str) -> None:
-    """Kill (blocking) the runtime's commands for a container that a dead keeper has left behind."""
+    """Kill (blocking) the runtime's commands for a container that a dead keeper has left behind.
+
+    By its root and the id: the program may be a script, whose interpreter comes first, or which has become another.
+    """
     for process, argv in proc.command_lines():
-        if argv[0] == held.runtime[0] and held.root in argv and ident in argv:
+        if held.root in argv and ident in argv:
             proc.kill(process, signal.SIGKILL)
 
 
