@@ -1,4 +1,4 @@
-"""Checkpoint and restore: with the real CRIU as far as this machine lets it, and through a shim for tests."""
+"""Checkpoint and restore: with the real CRIU as far as this machine lets it, and through a runtime for tests."""
 
 import json
 import os
@@ -22,6 +22,10 @@ WRAPPER = """\
 [ "$(eval echo \\$$#)" = start ] && ctr -a "{root}/exec/containerd/containerd.sock" -n moby content ls >"{root}/seen"
 REAL_RUNC=$(command -v runc) PATH="{root}/runtime:$PATH" exec {shim} "$@"
 """
+DIRECT = """\
+#!/bin/sh
+REAL_RUNC={runc} exec {root}/runtime/runc "$@"
+"""
 SCRIPT = (
     "if [ -e /mem/state ]; then echo restored $(cat /mem/state); else echo 41 >/mem/state; echo ready; fi; sleep 99"
 )
@@ -36,16 +40,21 @@ def begin(engine: Engine, path: str = os.environ["PATH"], *flags: str) -> Engine
     return engine
 
 
-@pytest.fixture
-def tested(own: Engine) -> Iterator[Engine]:
-    """An engine with the shim for tests; it must leave nothing."""
+@pytest.fixture(params=["shim", "direct"])
+def tested(own: Engine, request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """An engine with the runtime for tests, behind a shim or by itself; it must leave nothing."""
     (own.root / "runtime").mkdir()
     for path, text in (
         (own.root / SHIM, WRAPPER.format(root=own.root, shim=shutil.which(SHIM))),
         (own.root / "runtime" / "runc", Path(restorable_runc.__file__).read_text()),
+        (own.root / "direct", DIRECT.format(root=own.root, runc=shutil.which("runc"))),
     ):
         path.write_text(text)
         path.chmod(0o755)
+    runtimes = {"direct": {"runtimeType": "io.wherry.direct.v1", "options": {"binary": str(own.root / "direct")}}}
+    (own.root / "daemon.json").write_text(json.dumps({"runtimes": runtimes}))
+    own.flags += ["--config-file", str(own.root / "daemon.json")]
+    own.tier = "direct" if request.param == "direct" else "runc"
     begin(own, with_shim(own), "--live-restore")
     before = look(own)
     yield own
@@ -98,9 +107,11 @@ def test_restore(tested: Engine) -> None:
     state = tested.inspect(ident)["State"]
     assert state["Running"]
     assert Path(f"/proc/{state['Pid']}/root/mem/state").read_text() == "42\n"
-    [line] = [line for line in (tested.root / "seen").read_text().splitlines() if "gc.root" in line]
-    assert line.startswith("sha256:"), "the tar of the checkpoint is there while the task is created"
+    if tested.tier != "direct":
+        [line] = [line for line in (tested.root / "seen").read_text().splitlines() if "gc.root" in line]
+        assert line.startswith("sha256:"), "the tar of the checkpoint is there while the task is created"
     assert blobs(tested) == [], "and gone once it is"
+    assert list(tested.exec.glob("c/*/*/criu")) == list(tested.exec.glob("criu/*")) == []
     assert tested.ok("exec", ident, "cat", "/mem/state") == "42"
 
     assert tested.ok("checkpoint", "rm", ident, "first") == ""

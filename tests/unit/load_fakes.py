@@ -44,6 +44,9 @@ class FakeContent(Content):
         await self.info(digest)
         return self.blobs[digest]
 
+    async def stream(self, digest: str) -> AsyncIterator[bytes]:
+        yield await self.read(digest)
+
     async def write(self, digest: str, size: int, chunks: Chunks, labels: dict[str, str], lease: str, ref: str) -> None:
         assert lease
         if digest not in self.blobs:

@@ -12,10 +12,15 @@ from typing import Any, cast
 
 import pytest
 
+from tests.unit.load_fakes import FakeContent
 from tests.unit.streams_harness import ID, SOON, Engine, engine
 from wherry.base.errors import NotFound, System
+from wherry.containerd.tasks import CHECKPOINT_MEDIA_TYPE
 from wherry.host.groups import Groups
-from wherry.runtimes.direct import EXIT, HELD, LOST, Direct, Held, end_commands
+from wherry.model.image import Descriptor
+from wherry.runtimes.criu import CriuTars
+from wherry.runtimes.direct import IMAGES, LOST, Direct
+from wherry.runtimes.held import EXIT, HELD, Held, end_commands
 from wherry.runtimes.registry import Runtime
 from wherry.runtimes.words import complaint
 from wherry.streams import parent
@@ -38,6 +43,7 @@ while [ $# -gt 1 ]; do
   --bundle) text=$2/config.json; shift 2 ;;
   --process) text=$2; shift 2 ;;
   --pid-file) pid_file=$2; shift 2 ;;
+  --image-path) images=$2; shift 2 ;;
   *) shift ;;
   esac
 done
@@ -60,6 +66,15 @@ exec)
   echo $! > "$pid_file"
   ;;
 start) echo > "$state/go" ;;
+checkpoint)
+  if [ -e "$state/stubborn" ]; then echo '{"level":"error","msg":"criu failed"}' > "$log"; exit 1; fi
+  mkdir "$images" && echo 41 > "$images/pages-1.img"
+  ;;
+restore)
+  mkdir "$state"
+  (echo restored $(cat "$images/pages-1.img"); exec sh -c "$command" <&3 3<&-) &
+  echo $! > "$pid_file"
+  ;;
 delete) rm -rf "$state" ;;
 esac
 """
@@ -100,6 +115,7 @@ class Tier:
         self.program.chmod(0o755)
         self.state = root / "state"
         self.elsewhere: list[list[str]] = []
+        self.content = FakeContent()
         self.runtime = Runtime(
             "test", "", program=str(self.program), command=str(self.program), direct_root=str(self.state)
         )
@@ -108,15 +124,18 @@ class Tier:
     def make(self) -> Direct:
         """Return one that knows nothing of the runs, as after a restart."""
         groups = cast(Groups, self.groups)
-        return Direct(self.it.keepers.of, self.it.keepers.runs, self._run, groups, lambda path: path, os.environ)
+        tars = CriuTars(self.content, str(self.root / "spool"))
+        return Direct(self.it.keepers.of, self.it.keepers.runs, self._run, groups, lambda path: path, os.environ, tars)
 
     async def _run(self, argv: list[str], environ: Mapping[str, str]) -> None:
         self.elsewhere.append(argv)
         process = await asyncio.create_subprocess_exec(*argv, env=dict(environ))
         assert await process.wait() == 0
 
-    async def create(self, command: str, stdin: bool = False) -> int:
-        keeper = await self.it.keepers.fork(ID, 1, self.it.target)
+    async def create(
+        self, command: str, stdin: bool = False, generation: int = 1, checkpoint: Descriptor | None = None
+    ) -> int:
+        keeper = await self.it.keepers.fork(ID, generation, self.it.target)
         await keeper.open(False, stdin, parent=True)
         spec: dict[str, Any] = {
             "linux": {"cgroupsPath": f"/docker/{ID}"},
@@ -124,8 +143,9 @@ class Tier:
             "command": command,
         }
         await self.direct.register(ID, spec, self.runtime, "")
-        pid = await self.direct.create(ID, self.runtime, NO_PIPES, False)
-        self.groups.members.append(pid)
+        pid = await self.direct.create(ID, self.runtime, NO_PIPES, False, checkpoint)
+        if pid:
+            self.groups.members.append(pid)
         return pid
 
     @property
@@ -200,6 +220,33 @@ async def test_an_exec(root: Path) -> None:
         await t.direct.kill(ID, signal.SIGTERM)
         assert (await t.direct.wait(ID, "", SOON)).status == 128 + signal.SIGTERM
         client.close()
+
+
+async def test_a_checkpoint_and_its_restore(root: Path) -> None:
+    async with tier(root) as t:
+        work = root / "work"
+        work.mkdir()
+        await t.create("sleep 1000")
+        await t.direct.start(ID)
+        (tar,) = await t.direct.checkpoint(ID, True, str(work), "lease")
+        assert tar.media_type == CHECKPOINT_MEDIA_TYPE
+        (t.state / ID / "stubborn").touch()
+        with pytest.raises(System, match=r"^OCI runtime checkpoint failed: criu failed$"):
+            await t.direct.checkpoint(ID, True, str(work), "lease")
+        await t.direct.delete(ID)
+        t.groups.members.clear()
+
+        assert await t.create("echo on; exit 6", generation=2, checkpoint=tar) == 0
+        assert await t.direct.state(ID) is None
+        run = Path(t.it.keepers.directory(ID, 2))
+        assert (run / IMAGES / "pages-1.img").read_text() == "41\n"
+        assert await t.direct.restore(ID) > 0
+        assert not (run / IMAGES).exists()
+        assert (await t.direct.wait(ID, "", SOON)).status == 6
+        keeper = t.it.keepers.of(ID)
+        assert keeper is not None
+        await keeper.end(1.0)
+        assert "restored 41" in t.it.log.read_text(), "it runs before the command ends: nothing of it is dropped"
 
 
 async def test_what_the_runtime_refuses_is_said_in_its_words(root: Path) -> None:

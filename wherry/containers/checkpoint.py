@@ -13,7 +13,6 @@ from typing import IO, Any
 from wherry.base.errors import Conflict, EngineError, System
 from wherry.base.offload import offload
 from wherry.base.tasks import Supervisor
-from wherry.containerd.content import Content
 from wherry.containerd.leases import Leases
 from wherry.containerd.tasks import CHECKPOINT_MEDIA_TYPE
 from wherry.containers import checkpoints
@@ -25,6 +24,7 @@ from wherry.host import files, treetar
 from wherry.host.errors import translate
 from wherry.model.checkpoint import CreateOptions
 from wherry.model.image import Descriptor
+from wherry.runtimes.criu import CriuTars
 from wherry.runtimes.tier import TierOf
 from wherry.state.record import Record
 from wherry.state.store import Store
@@ -45,7 +45,7 @@ class Checkpoints:
         store: Store,
         supervisor: Supervisor,
         tier: TierOf,
-        content: Content,
+        tars: CriuTars,
         leases: Leases,
         layout: Layout,
         unpacked: Unpacked,
@@ -53,12 +53,12 @@ class Checkpoints:
         news: News,
         mark: dict[str, str],
     ) -> None:
-        """Take the records, the owner of flows, the tier, containerd's stores, the paths, who is told, our label."""
+        """Take the records, the owner of flows, the tier, tars, leases, paths, who is told, our label."""
         self._unpacked = unpacked
         self._store = store
         self._supervisor = supervisor
         self._tier = tier
-        self._content = content
+        self._tars = tars
         self._leases = leases
         self._layout = layout
         self._monitors = monitors
@@ -136,9 +136,7 @@ class Checkpoints:
 
     async def _keep(self, rec: Record, asked: CreateOptions, ref: str, tar: Descriptor) -> None:
         """Unpack the tar beside the place of the checkpoint, then show it whole."""
-        with await offload(files.spool, self._layout.spool) as file:
-            async for piece in self._content.stream(tar.digest):
-                await offload(_append, file, piece)
+        with await self._tars.fetch(tar) as file:
             async with self._store.exclusive(rec.id):
                 path = await offload(checkpoints.vacant, self._directory(rec, asked.directory), asked.id, ref)
                 await offload(_place, file, path)
@@ -171,11 +169,6 @@ def _make_work(path: str) -> None:
         os.makedirs(path, 0o700)
 
 
-def _append(file: IO[bytes], piece: bytes) -> None:
-    with translate("keep the checkpoint"):
-        files.write_all(file, piece)
-
-
 def _place(file: IO[bytes], path: str) -> None:
     directory, name = os.path.split(path)
     half = os.path.join(directory, f"{checkpoints.HIDDEN}{name}")
@@ -183,7 +176,6 @@ def _place(file: IO[bytes], path: str) -> None:
         files.remove_tree(half)
         try:
             os.mkdir(half, 0o700)
-            file.seek(0)
             treetar.unpack(file, half)
             os.rename(half, path)
         except BaseException:

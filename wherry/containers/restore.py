@@ -3,22 +3,17 @@
 What holds the tar is a lease named after the container, so that it is found from the record alone (start.md 10).
 """
 
-import os
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import IO
 
 from wherry.base.errors import NotFound
 from wherry.base.offload import offload
 from wherry.containerd.content import Content
 from wherry.containerd.leases import Leases
-from wherry.containerd.tasks import CHECKPOINT_MEDIA_TYPE
 from wherry.containers import checkpoints
 from wherry.containers.layout import Layout
 from wherry.containers.unpacked import Unpacked
-from wherry.host import files, treetar
-from wherry.host.errors import translate
 from wherry.model.image import Descriptor
+from wherry.runtimes.criu import CriuTars
 from wherry.state.record import Record
 
 ROOT_LABEL = "containerd.io/gc.root"
@@ -28,9 +23,16 @@ class Restore:
     """Puts the tar of a record's checkpoint into the content store and takes it out again."""
 
     def __init__(
-        self, content: Content, leases: Leases, layout: Layout, unpacked: Unpacked, mark: dict[str, str]
+        self,
+        content: Content,
+        tars: CriuTars,
+        leases: Leases,
+        layout: Layout,
+        unpacked: Unpacked,
+        mark: dict[str, str],
     ) -> None:
         """Take containerd's stores, the paths, what containerd leaves behind, and the label of our leases."""
+        self._tars = tars
         self._unpacked = unpacked
         self._content = content
         self._leases = leases
@@ -44,14 +46,11 @@ class Restore:
         """
         directory = self._layout.checkpoints(rec.id)
         path = await offload(checkpoints.present, directory, rec.checkpoint, f"/{rec.name}")
-        with await offload(files.spool, self._layout.spool) as file:
-            digest, size = await offload(_pack, path, file)
-            lease = _lease(rec)
-            await self._unpacked.enter(lease)
-            await self._leases.create(lease, self._mark)
-            labels = {ROOT_LABEL: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
-            await self._content.write(digest, size, _pieces(file, size), labels, lease, lease)
-        return Descriptor(media_type=CHECKPOINT_MEDIA_TYPE, digest=digest, size=size)
+        lease = _lease(rec)
+        await self._unpacked.enter(lease)
+        await self._leases.create(lease, self._mark)
+        labels = {ROOT_LABEL: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
+        return await self._tars.keep(path, labels, lease, lease)
 
     async def end(self, rec: Record) -> None:
         """The container has been restored, or will not be: nothing is left of it. Any number of times is fine."""
@@ -80,14 +79,3 @@ class Restore:
 
 def _lease(rec: Record) -> str:
     return f"{rec.id}-restore"
-
-
-def _pack(path: str, file: IO[bytes]) -> tuple[str, int]:
-    with translate("pack the checkpoint"):
-        treetar.pack(path, file)
-        return treetar.digest(file)
-
-
-async def _pieces(file: IO[bytes], size: int) -> AsyncIterator[bytes]:
-    for at in range(0, size, treetar.PIECE):
-        yield await offload(os.pread, file.fileno(), treetar.PIECE, at)

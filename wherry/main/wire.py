@@ -95,6 +95,7 @@ from wherry.network.config import NetworkConfig
 from wherry.network.registry import NetworkRegistry
 from wherry.network.service import Networking
 from wherry.network.unlink import Unlinker
+from wherry.runtimes.criu import CriuTars
 from wherry.runtimes.direct import Direct
 from wherry.runtimes.registry import Host, Runtimes
 from wherry.runtimes.scripts import Scripts
@@ -245,13 +246,14 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         notices.heed(keeper, notice)
 
     keepers = Keepers(zygote, config.exec_root, heed)
-    direct = Direct(keepers.of, keepers.runs, run_elsewhere, Groups(), group_path, os.environ)
+    criu_tars = CriuTars(content, layout.spool)
+    direct = Direct(keepers.of, keepers.runs, run_elsewhere, Groups(), group_path, os.environ, criu_tars)
     streams = Streams(keepers, hub, execs, layout)
     processes = Processes(tier, hub, news, supervisor, engine_facts.capabilities)
     ooms = OomWatch(store, channel, news, supervisor)
     notices = Notices(store, tier, streams, execs, processes, news, supervisor, ooms.killed, metrics)
     unpacked = Unpacked(layout.containerd_temp)
-    restore = Restore(content, leases, layout, unpacked, mark)
+    restore = Restore(content, criu_tars, leases, layout, unpacked, mark)
     netfiles, resolver = NetworkFiles(networking, layout, config.dns), Names(zygote, config.exec_root, supervisor)
     steps = Steps(
         engine=engine_facts,
@@ -339,7 +341,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         news=news,
         metrics=metrics,
     )
-    checkpoints = Checkpoints(store, supervisor, tier, content, leases, layout, unpacked, monitors, news, mark)
+    checkpoints = Checkpoints(store, supervisor, tier, criu_tars, leases, layout, unpacked, monitors, news, mark)
     system = System(
         Sources(
             config=config,

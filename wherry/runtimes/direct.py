@@ -15,41 +15,34 @@ import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
-from wherry.base.errors import Conflict, DeadlineExceeded, NotFound, System, Unavailable, Unimplemented
+from wherry.base.errors import Conflict, DeadlineExceeded, NotFound, System, Unavailable
 from wherry.base.offload import offload
-from wherry.containerd.tasks import LAUNCH_DEADLINE, Exit, TaskState
-from wherry.host import files, proc
+from wherry.containerd.tasks import CHECKPOINT_DEADLINE, LAUNCH_DEADLINE, Exit, TaskState
+from wherry.host import files, treetar
 from wherry.host.errors import translate
 from wherry.host.groups import Groups
 from wherry.model.image import Descriptor
+from wherry.runtimes.criu import CriuTars
 from wherry.runtimes.filters import Filters, Key
+from wherry.runtimes.held import EXIT, HELD, Held, end_commands, read
+from wherry.runtimes.parents import Keeper
 from wherry.runtimes.registry import Runtime
 from wherry.runtimes.tier import Pipes
 from wherry.runtimes.words import complaint
 
 log = logging.getLogger("wherry.direct")
 
-HELD = "direct.json"
-"""File of a run's directory that names what the run may hold."""
-EXIT = "exit.json"
-"""File that a keeper leaves when the container's own process has ended (streams/parent.py)."""
 FIFO = "exec.fifo"
 """What crun and runc have in a container's state directory until it is started."""
+IMAGES = "criu"
+"""Directory with CRIU's files: of a run that is to be restored, and below the working directory of a checkpoint."""
 KILLED = 137
 LOST = "its keeper died, and with it the container"
 CALL_SECONDS = 10.0
-
-
-class Held(msgspec.Struct, frozen=True):
-    """What a run may hold: the runtime's command line before the verb, and the container's cgroup."""
-
-    runtime: list[str]
-    root: str
-    group: str
 
 
 class _End(msgspec.Struct, frozen=True):
@@ -76,62 +69,6 @@ class _Wanted:
     """The profile whose filter is to be learnt."""
 
 
-class End(Protocol):
-    """How a process ended; see streams/ends.py."""
-
-    @property
-    def status(self) -> int:
-        """Return the exit status, 128 + n for signal n."""
-        ...
-
-    @property
-    def at_ns(self) -> int:
-        """Return when, in nanoseconds since the epoch."""
-        ...
-
-
-class Ends(Protocol):
-    """The processes that a keeper has launched; see streams/ends.py."""
-
-    def launched(self, exec_id: str, pid: int) -> None:
-        """Note a process."""
-        ...
-
-    def pid(self, exec_id: str) -> int:
-        """Return its pid, 0 for none."""
-        ...
-
-    def end(self, exec_id: str) -> End | None:
-        """Return how it ended, None for not yet."""
-        ...
-
-    def wait(self, exec_id: str) -> Awaitable[End]:
-        """Wait for that."""
-        ...
-
-    def forget(self, exec_id: str) -> None:
-        """Drop what is known of a process."""
-        ...
-
-
-class Keeper(Protocol):
-    """The keeper of a run; see streams/keepers.py."""
-
-    @property
-    def directory(self) -> str:
-        """Return the directory of the run."""
-        ...
-
-    @property
-    def ends(self) -> Ends:
-        """Return what it has launched."""
-        ...
-
-    def ask(self, order: str, *, deadline: float, **rest: Any) -> Awaitable[dict[str, Any]]:
-        """Give an order and return its answer."""
-        ...
-
-
 Environment = Mapping[str, str]
 
 
@@ -146,8 +83,10 @@ class Direct:
         groups: Groups,
         group_of: Callable[[str], str],
         environ: Environment,
+        tars: CriuTars,
     ) -> None:
-        """Take the way to keepers, the cgroups, what reads a `linux.cgroupsPath`, and where programs are looked up.
+        """Take the way to keepers, the cgroups, what reads a `linux.cgroupsPath`, where programs are looked up, and
+        where checkpoints are kept.
 
         `runs` (blocking) lists the directories of a container's runs, the latest last; `run_elsewhere` runs a command
         where there is no keeper to run it.
@@ -162,6 +101,7 @@ class Direct:
         self._known: dict[str, Held] = {}
         """By directory: what was written or read before."""
         self._filters = Filters()
+        self._tars = tars
         self._wanted: dict[tuple[str, str], _Wanted] = {}
         """By container and exec id."""
 
@@ -196,14 +136,17 @@ class Direct:
     ) -> int:
         """Run `create`; returns the pid. System in the runtime's words, behind those that a shim puts before them.
 
-        Conflict for a second one, NotFound for what is not registered.
+        Conflict for a second one, NotFound for what is not registered. From a checkpoint its files are unpacked for
+        `restore`, and the pid is 0.
         """
-        if checkpoint is not None:
-            raise _absent("restore")
         keeper = self._living(ident)
         if keeper.ends.pid(""):
             raise Conflict(f"container {ident} was created before")
         wanted = self._take_wanted(ident)
+        if checkpoint is not None:
+            self._wanted[ident, ""] = wanted
+            await self._unpack(checkpoint, f"{keeper.directory}/{IMAGES}")
+            return 0
         pid = await self._launch(keeper, ident, "", wanted, "create", "--bundle", keeper.directory)
         if wanted.filter is not None:
             await self._filters.learn(wanted.filter, f"{runtime.direct_root}/{ident}")
@@ -219,8 +162,20 @@ class Direct:
         return keeper.ends.pid("")
 
     async def restore(self, ident: str) -> int:
-        """Unimplemented: see `checkpoint`."""
-        raise _absent("restore")
+        """Have CRIU make the processes again; returns the first one's pid. Its log is `restore.log` of the run."""
+        keeper = self._living(ident)
+        images = f"{keeper.directory}/{IMAGES}"
+        words = ["restore", "--detach", "--image-path", images, "--work-path", keeper.directory]
+        words += ["--bundle", keeper.directory]
+        pid = await self._launch(keeper, ident, "", self._take_wanted(ident), *words, deadline=CHECKPOINT_DEADLINE)
+        with translate("remove what the container was restored from"):
+            await offload(files.remove_tree, images)
+        return pid
+
+    async def _unpack(self, checkpoint: Descriptor, images: str) -> None:
+        with await self._tars.fetch(checkpoint) as file, translate("unpack the checkpoint"):
+            await offload(os.mkdir, images, 0o700)
+            await offload(treetar.unpack, file, images)
 
     async def exec(self, ident: str, exec_id: str, process: bytes, pipes: Pipes, terminal: bool) -> None:
         """Keep the process for `start`; Conflict if the exec id exists."""
@@ -236,7 +191,7 @@ class Direct:
     async def process(self, ident: str) -> dict[str, Any]:
         """Return the OCI process that the container was created with."""
         await self._held(ident)
-        spec = await offload(_read, f"{self._living(ident).directory}/config.json")
+        spec = await offload(read, f"{self._living(ident).directory}/config.json")
         return msgspec.json.decode(spec, type=_Spec).process
 
     async def resize(self, ident: str, exec_id: str, width: int, height: int) -> None:
@@ -292,8 +247,14 @@ class Direct:
         await self._run(ident, "resume", ident)
 
     async def checkpoint(self, ident: str, exit: bool, work: str, lease: str) -> list[Descriptor]:
-        """Unimplemented: checkpoints are the shim tier's."""
-        raise _absent("checkpoint")
+        """Have CRIU write the state of a running container, and put that into the content store; its log is in `work`.
+
+        The files are below `work` meanwhile, which is the caller's to remove.
+        """
+        images = f"{work}/{IMAGES}"
+        words = ["checkpoint", "--image-path", images, "--work-path", work, *([] if exit else ["--leave-running"])]
+        await self._run(ident, *words, ident, deadline=CHECKPOINT_DEADLINE)
+        return [await self._tars.keep(images, {}, lease, lease)]
 
     async def wait(self, ident: str, exec_id: str, seconds: float) -> Exit:
         """Wait for a process; DeadlineExceeded after `seconds`, NotFound when there is none.
@@ -393,27 +354,35 @@ class Direct:
         directories = await offload(self._runs, ident)
         if not directories:
             raise NotFound(f"container {ident} has no run")
-        text = await offload(_read, f"{directories[-1]}/{EXIT}")
+        text = await offload(read, f"{directories[-1]}/{EXIT}")
         if text:
             end = msgspec.json.decode(text, type=_End)
             return Exit(end.status, end.at)
         await self.kill_all(ident)
         return Exit(KILLED, time.time_ns(), LOST)
 
-    async def _launch(self, keeper: Keeper, ident: str, exec_id: str, wanted: _Wanted, *words: str) -> int:
+    async def _launch(
+        self,
+        keeper: Keeper,
+        ident: str,
+        exec_id: str,
+        wanted: _Wanted,
+        *words: str,
+        deadline: float = LAUNCH_DEADLINE,
+    ) -> int:
         console = f"{exec_id[:12] or 'init'}.sock" if wanted.terminal else ""
         pid_file = f"{keeper.directory}/{exec_id or 'init'}.pid"
         options = ["--pid-file", pid_file, *(["--console-socket", console] if console else [])]
         held = await self._held(ident)
-        given = {"exec_id": exec_id, "pid_file": pid_file, "console": console, "memory": ""}
+        given = {"exec_id": exec_id, "pid_file": pid_file, "console": console, "memory": "", "deadline": deadline}
         if not exec_id:
-            given["memory"] = self._groups.memory(held.group)
+            given |= {"memory": self._groups.memory(held.group), "waits": words[0] == "create"}
         answer = await self._ask(keeper, "launch", held, [*words, *options, ident], given, wanted.command)
         keeper.ends.launched(exec_id, answer["pid"])
         return int(answer["pid"])
 
-    async def _run(self, ident: str, *words: str) -> None:
-        await self._ask(self._living(ident), "run", await self._held(ident), list(words))
+    async def _run(self, ident: str, *words: str, deadline: float = LAUNCH_DEADLINE) -> None:
+        await self._ask(self._living(ident), "run", await self._held(ident), list(words), {"deadline": deadline})
 
     async def _ask(
         self,
@@ -421,7 +390,7 @@ class Direct:
         order: str,
         held: Held,
         words: list[str],
-        given: Mapping[str, str] | None = None,
+        given: Mapping[str, Any] | None = None,
         command: str = "",
     ) -> dict[str, Any]:
         """Have a command run; System in the words that clients know when it fails."""
@@ -431,8 +400,7 @@ class Direct:
             argv=[*held.runtime, "--log", path, "--log-format", "json", *words],
             environ=self._environ,
             log=path,
-            deadline=LAUNCH_DEADLINE,
-            **(given or {}),
+            **({"deadline": LAUNCH_DEADLINE} | dict(given or {})),
         )
         if answer.get("status"):
             raise System(complaint(words[0], held.runtime[0], answer["status"], answer["log"], command))
@@ -466,29 +434,8 @@ class Direct:
 
     async def _read_held(self, directory: str) -> Held | None:
         if directory not in self._known:
-            text = await offload(_read, f"{directory}/{HELD}")
+            text = await offload(read, f"{directory}/{HELD}")
             if not text:
                 return None
             self._known[directory] = msgspec.json.decode(text, type=Held)
         return self._known[directory]
-
-
-def end_commands(held: Held, ident: str) -> None:
-    """Kill (blocking) the runtime's commands for a container that a dead keeper has left behind.
-
-    By its root and the id: the program may be a script, whose interpreter comes first, or which has become another.
-    """
-    for process, argv in proc.command_lines():
-        if held.root in argv and ident in argv:
-            proc.kill(process, signal.SIGKILL)
-
-
-def _absent(what: str) -> Unimplemented:
-    return Unimplemented(f"a direct runtime has no {what}: use the runtime runc or crun for a container that needs it")
-
-
-def _read(path: str) -> bytes:
-    """Return the content of a file, empty when there is none."""
-    with translate("read a file of a run"), contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
-        return file.read()
-    return b""

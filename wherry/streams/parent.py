@@ -4,6 +4,7 @@ These are the orders of the direct tier (runtimes/direct.py writes the command l
 
     launch    exec_id argv environ log pid_file console   a command that leaves a process; answers its pid
               memory                                      of the container's own: its memory cgroup, empty for none
+              waits                                       whether the process is left waiting for its start
     run       argv environ log                            any other command
     signal    exec_id number                              signals a process that was launched
     resize    exec_id width height                        the size of its terminal
@@ -170,7 +171,7 @@ class Parent:
             if order["memory"]:
                 self._memory = MemoryWatch(self._reactor, order["memory"], lambda: self._notify({"notice": "oom"}))
             master = -1 if console is None else _receive_terminal(console)
-            streams.begin(master, waits=not order["exec_id"])
+            streams.begin(master, waits=order.get("waits", False))
             return {"pid": child.pid}
         finally:
             self._close_console(order, console)
