@@ -33,7 +33,9 @@ WORK = ("--tmpfs", "/mem", IMAGE, "sh", "-c", SCRIPT)
 
 
 def begin(engine: Engine, path: str = os.environ["PATH"], *flags: str) -> Engine:
-    """Start an experimental engine that finds its programs on a PATH."""
+    """Start an experimental engine that finds its programs on a PATH; of the direct tier with runc: crun may have been
+    built without CRIU."""
+    engine.tier = "runc-direct" if engine.tier == "crun-direct" else engine.tier
     engine.start("--experimental", *flags, before=("env", f"PATH={path}"))
     if not engine.ok("images", "-q"):
         engine.load_demo(IMAGE)

@@ -138,5 +138,6 @@ def test_a_checkpoint_that_fails_is_said_in_the_runtimes_words(engine: Engine, r
     if done.returncode:
         words = f"Cannot checkpoint container {ident}: OCI runtime checkpoint failed: "
         assert words.encode() in done.stderr, done.stderr
+        assert any(said in done.stderr for said in (b"criu failed: type", b"unknown command checkpoint")), done.stderr
         assert engine.ok("checkpoint", "ls", ident).split() == ["CHECKPOINT", "NAME"]
     assert engine.ok("exec", ident, "echo", "unharmed") == "unharmed"

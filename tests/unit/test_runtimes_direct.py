@@ -67,8 +67,11 @@ exec)
   ;;
 start) echo > "$state/go" ;;
 checkpoint)
+  if [ -e "$state/silent" ]; then exit 1; fi
   if [ -e "$state/stubborn" ]; then echo '{"level":"error","msg":"criu failed"}' > "$log"; exit 1; fi
   mkdir "$images" && echo 41 > "$images/pages-1.img"
+  echo > "$root/dumps"
+  while [ -e "$root/lasts" ]; do sleep 0.01; done
   ;;
 restore)
   mkdir "$state"
@@ -230,6 +233,10 @@ async def test_a_checkpoint_and_its_restore(root: Path) -> None:
         await t.direct.start(ID)
         (tar,) = await t.direct.checkpoint(ID, True, str(work), "lease")
         assert tar.media_type == CHECKPOINT_MEDIA_TYPE
+        (t.state / ID / "silent").touch()
+        with pytest.raises(System, match=r"exit status 1: talk of the runtime$"):
+            await t.direct.checkpoint(ID, True, str(work), "lease")
+        (t.state / ID / "silent").unlink()
         (t.state / ID / "stubborn").touch()
         with pytest.raises(System, match=r"^OCI runtime checkpoint failed: criu failed$"):
             await t.direct.checkpoint(ID, True, str(work), "lease")
@@ -247,6 +254,24 @@ async def test_a_checkpoint_and_its_restore(root: Path) -> None:
         assert keeper is not None
         await keeper.end(1.0)
         assert "restored 41" in t.it.log.read_text(), "it runs before the command ends: nothing of it is dropped"
+
+
+async def test_a_checkpoint_that_ends_its_container_is_finished(root: Path) -> None:
+    """The exit is settled while the runtime still writes."""
+    async with tier(root) as t:
+        work = root / "work"
+        work.mkdir()
+        await t.create("sleep 1000")
+        await t.direct.start(ID)
+        (t.state / "lasts").touch()
+        dump = asyncio.create_task(t.direct.checkpoint(ID, True, str(work), "lease"))
+        while not (t.state / "dumps").exists():  # noqa: ASYNC110 - told by a file of another process
+            await asyncio.sleep(0.01)
+        delete = asyncio.create_task(t.direct.delete(ID))
+        assert (await t.direct.wait(ID, "", SOON)).status == 137
+        (t.state / "lasts").unlink()
+        assert len(await dump) == 1
+        await delete
 
 
 async def test_what_the_runtime_refuses_is_said_in_its_words(root: Path) -> None:
@@ -328,6 +353,7 @@ def test_the_last_error_counts() -> None:
     assert complaint("exec", "/x/crun", 1, log) == "OCI runtime exec failed: two"
     silent = "OCI runtime create failed: unable to retrieve OCI runtime error: crun did not terminate successfully: "
     assert complaint("create", "/x/crun", 1, "") == silent + "exit status 1"
+    assert complaint("create", "/x/crun", 1, "", "", "no such verb\n") == silent + "exit status 1: no such verb"
 
 
 @pytest.mark.parametrize(

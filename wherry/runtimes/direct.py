@@ -102,6 +102,8 @@ class Direct:
         """By directory: what was written or read before."""
         self._filters = Filters()
         self._tars = tars
+        self._dumps: dict[str, asyncio.Event] = {}
+        """By container: set once the checkpoint that is under way is over."""
         self._wanted: dict[tuple[str, str], _Wanted] = {}
         """By container and exec id."""
 
@@ -253,7 +255,12 @@ class Direct:
         """
         images = f"{work}/{IMAGES}"
         words = ["checkpoint", "--image-path", images, "--work-path", work, *([] if exit else ["--leave-running"])]
-        await self._run(ident, *words, ident, deadline=CHECKPOINT_DEADLINE)
+        over = self._dumps[ident] = asyncio.Event()
+        try:
+            await self._run(ident, *words, ident, deadline=CHECKPOINT_DEADLINE)
+        finally:
+            over.set()
+            del self._dumps[ident]
         return [await self._tars.keep(images, {}, lease, lease)]
 
     async def wait(self, ident: str, exec_id: str, seconds: float) -> Exit:
@@ -315,12 +322,21 @@ class Direct:
         keeper = self._keeper(ident)
         if keeper is not None and keeper.directory != directory:
             keeper = None
+        if ident in self._dumps:
+            await self._finish_dump(self._dumps[ident], held)
         await self._quiet(keeper, ident, held)
         await offload(self._groups.kill, held.group)
         if await offload(os.path.isdir, f"{held.root}/{ident}"):
             await self._forget(keeper, ident, held)
         await offload(self._clear, ident, directory, held)
         self._known.pop(directory, None)
+
+    async def _finish_dump(self, over: asyncio.Event, held: Held) -> None:
+        """A checkpoint that ends its container has not ended with it: its command writes the rest, if in time."""
+        await offload(self._groups.kill, held.group)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CALL_SECONDS):
+                await over.wait()
 
     async def _quiet(self, keeper: Keeper | None, ident: str, held: Held) -> None:
         if keeper is not None:
@@ -403,7 +419,8 @@ class Direct:
             **({"deadline": LAUNCH_DEADLINE} | dict(given or {})),
         )
         if answer.get("status"):
-            raise System(complaint(words[0], held.runtime[0], answer["status"], answer["log"], command))
+            said, talk = answer["log"], answer.get("talk", "")
+            raise System(complaint(words[0], held.runtime[0], answer["status"], said, command, talk))
         return answer
 
     def _living(self, ident: str) -> Keeper:

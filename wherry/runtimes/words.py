@@ -20,10 +20,11 @@ class _Message(msgspec.Struct):
     level: str = ""
 
 
-def complaint(verb: str, program: str, status: int, log: str, command: str = "") -> str:
-    """Return why a verb of a runtime failed: the last error of its log (JSON lines), or that it has said nothing.
+def complaint(verb: str, program: str, status: int, log: str, command: str = "", talk: str = "") -> str:
+    """Return why a verb of a runtime failed: the last error of its log (JSON lines), or that it has logged nothing.
 
-    `command` is the program that the user wanted to run.
+    `command` is the program that the user wanted to run. `talk` is what the runtime wrote to its standard error: some
+    failures come before there is a log.
     """
     said = ""
     for line in log.splitlines():
@@ -35,6 +36,7 @@ def complaint(verb: str, program: str, status: int, log: str, command: str = "")
         said = (
             f"unable to retrieve OCI runtime error: {os.path.basename(program)} did not terminate successfully: {how}"
         )
+        said += f": {talk.strip()}" if talk.strip() else ""
     return f"OCI runtime {verb} failed: {_as_runc(said.strip(), command)}"
 
 

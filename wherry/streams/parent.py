@@ -10,7 +10,8 @@ These are the orders of the direct tier (runtimes/direct.py writes the command l
     resize    exec_id width height                        the size of its terminal
     quiet                                                 kills commands under way, answers when none is left
 
-A command that fails is answered with its `status` and what it wrote into its `log`. The notice `exit` (exec_id, status,
+A command that fails is answered with its `status` and what it wrote into its `log`, of `run` also what it wrote to its
+standard error, `talk`. The notice `exit` (exec_id, status,
 at) comes after the end of the container's own process is in the file `exit.json`; `oom` after the kernel has killed a
 process of the container for want of memory.
 """
@@ -114,7 +115,12 @@ class Parent:
 
     def run(self, order: Message, reply: Reply) -> None:
         """Run a command; answers later."""
-        self._begin(order, [-1, -1, -1], reply, dict)
+        talk = os.memfd_create("talk", os.MFD_CLOEXEC)
+        try:
+            self._begin(order, [-1, -1, talk], functools.partial(_answer, talk, reply), dict)
+        except BaseException:
+            os.close(talk)
+            raise
 
     def signal(self, order: Message) -> Message:
         """Signal a process; NotFound when it has ended."""
@@ -216,6 +222,13 @@ class Parent:
             console.close()
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(f"{self._directory}/{order['console']}")
+
+
+def _answer(talk: int, reply: Reply, answer: Message) -> None:
+    """Answer, and close what the command had for its standard error; of a failure its end goes along."""
+    with open(talk, "rb") as file:
+        file.seek(max(0, os.fstat(talk).st_size - LOG_TAIL))
+        reply({**answer, "talk": file.read().decode(errors="replace")} if answer.get("status") else answer)
 
 
 def _read_log(path: str) -> str:
