@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from wherry.api.readiness import Need, Readiness
 from wherry.api.server import ApiServer
 from wherry.api.services import AttachOptions, ListOptions, LogOptions, PullOptions, Services
 from wherry.base.errors import NotFound
@@ -353,7 +354,9 @@ async def serving(directory: Path, family: int = socket.AF_UNIX) -> AsyncIterato
     volumes = FakeVolumes()
     checkpoints, system = FakeCheckpoints(), FakeSystem()
     services = Services(containers, checkpoints, execs, images, FakeNetworks(), volumes, system, events)
-    server = ApiServer(services, "28.5.0")
+    readiness = Readiness()
+    readiness.reach(Need.STATE, services)
+    server = ApiServer(readiness, "28.5.0", experimental=False)
     await server.start([sock])
     try:
         yield Engine(containers, checkpoints, system, execs, images, volumes, events, server, address)

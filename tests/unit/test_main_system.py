@@ -248,3 +248,8 @@ def _direct(program: str) -> dict[str, object]:
         "options": options,
         "status": {FEATURES: f'"{program}"'},
     }
+
+
+async def test_info_tells_of_a_boot_that_is_under_way() -> None:
+    info = await System(sources(restoring=lambda: "restoring containers: 12 of 50")).info()
+    assert info["Warnings"] == ["WARNING: restoring containers: 12 of 50"]

@@ -10,7 +10,7 @@ from wherry.api.decode import check_content_type, parse
 from wherry.api.query import Query
 from wherry.api.services import Services
 from wherry.api.typed import convert
-from wherry.base.errors import InvalidParameter
+from wherry.base.errors import InvalidParameter, Unavailable
 
 T = TypeVar("T")
 
@@ -26,12 +26,20 @@ class Call:
     """See the module. `params` are the names in the path, `version` is the API version asked for."""
 
     request: web.BaseRequest
-    services: Services
+    given: Services | None
+    """What `services` is, None while the engine boots."""
     params: dict[str, str]
     version: Version
     query: Query
     common: bytes
     """The header lines that every answer carries; a hijacked exec sends them too."""
+
+    @property
+    def services(self) -> Services:
+        """What the route may call; Unavailable in one that was declared to need nothing."""
+        if self.given is None:
+            raise Unavailable("the engine is still starting")
+        return self.given
 
     @property
     def upgrade(self) -> bool:

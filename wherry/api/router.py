@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from wherry.api.call import Call, Version
+from wherry.api.readiness import Need
 from wherry.api.reply import Answer
 
 Handler = Callable[[Call], Awaitable[Answer]]
@@ -34,6 +35,8 @@ class Route:
     lenient: bool = False
     status: str = WORKS
     """`works`, or the status that an absent feature answers."""
+    need: Need = Need.STATE
+    """How far a boot must be before it is called."""
 
     def parts(self) -> tuple[re.Pattern[str], Version]:
         """Return the template as a pattern and the version as a pair."""
@@ -41,14 +44,21 @@ class Route:
         return _pattern(self.template), (int(major), int(minor))
 
 
-def get(template: str, call: Handler, since: str = "1.24", polls: bool = False, lenient: bool = False) -> Route:
+def get(
+    template: str,
+    call: Handler,
+    since: str = "1.24",
+    polls: bool = False,
+    lenient: bool = False,
+    need: Need = Need.STATE,
+) -> Route:
     """Declare a GET route."""
-    return Route("GET", template, call, since, polls, lenient)
+    return Route("GET", template, call, since, polls, lenient, need=need)
 
 
-def head(template: str, call: Handler, since: str = "1.24", lenient: bool = False) -> Route:
+def head(template: str, call: Handler, since: str = "1.24", lenient: bool = False, need: Need = Need.STATE) -> Route:
     """Declare a HEAD route."""
-    return Route("HEAD", template, call, since, lenient=lenient)
+    return Route("HEAD", template, call, since, lenient=lenient, need=need)
 
 
 def post(template: str, call: Handler, since: str = "1.24", polls: bool = False) -> Route:

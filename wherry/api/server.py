@@ -21,9 +21,9 @@ from wherry.api.framing import FIELDS_LIMIT, HEAD_LIMIT
 from wherry.api.gate import Gate
 from wherry.api.protocol import Protocol, Sent
 from wherry.api.query import Query
+from wherry.api.readiness import Readiness
 from wherry.api.reply import NOT_FOUND, TEXT, Answer, Hijack, Raw, Reply, Stream, error_reply, json_reply
 from wherry.api.router import Entry, Router, load_routes, table
-from wherry.api.services import Services
 from wherry.api.tls import TlsFront
 from wherry.api.writer import Writer
 from wherry.base.errors import EngineError, InvalidParameter
@@ -74,17 +74,18 @@ def route_table() -> list[tuple[str, str, str]]:
 class ApiServer:
     """Serves the Engine API on sockets that listen already."""
 
-    def __init__(self, services: Services, engine_version: str, min_version: str = MIN_API_VERSION) -> None:
-        """Take the verbs, the version for the `Server` header, and the oldest API version to serve."""
-        self._services = services
+    def __init__(
+        self, readiness: Readiness, engine_version: str, experimental: bool, min_version: str = MIN_API_VERSION
+    ) -> None:
+        """Take how far the engine is, what the headers say of it, and the oldest API version to serve."""
+        self._readiness = readiness
         self._router = Router(load_routes(routes))
         self._min_version = min_version
         self._oldest, self._newest = parse_version(min_version), parse_version(API_VERSION)
         self._matched = (
             f"Api-Version: {API_VERSION}\r\nOstype: linux\r\nServer: Docker/{engine_version} (linux)\r\n".encode()
         )
-        experimental = str(services.system.experimental).lower()
-        self._common = self._matched + f"Docker-Experimental: {experimental}\r\n".encode()
+        self._common = self._matched + f"Docker-Experimental: {str(experimental).lower()}\r\n".encode()
         self._writer = Writer()
         self._polls: set[asyncio.Task[Any]] = set()
         self._http: web.Server | None = None
@@ -171,11 +172,12 @@ class ApiServer:
                 raise InvalidParameter(f"{route.method} {route.template} requires minimum API version {route.since}")
             if entry.route.polls:
                 self._poll(gate)
+            services = await self._readiness.wait(entry.route.need)
             form = await self._form(request)
             asked = Query(form + query)
             if not entry.route.lenient:
                 asked.check()
-            call = Call(request, self._services, params, version, asked, self._common)
+            call = Call(request, services, params, version, asked, self._common)
             return await entry.route.call(call)
         except EngineError as error:
             log.debug("%s %s: %s", request.method, request.raw_path, error)
@@ -190,7 +192,7 @@ class ApiServer:
         """Return a form's fields as the beginning of the query; Docker merges them, the body's first."""
         if request.method != "POST" or not request.headers.get("Content-Type", "").startswith(FORM):
             return ""
-        call = Call(request, self._services, {}, self._newest, Query(""), self._common)
+        call = Call(request, None, {}, self._newest, Query(""), self._common)
         return (await call.body(FORM_LIMIT)).decode("utf-8", "replace") + "&"
 
     def _poll(self, gate: Gate) -> None:

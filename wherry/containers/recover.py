@@ -7,6 +7,7 @@ or stopped, one that ended is settled, a removal is finished. Then the sweep of 
 import asyncio
 import contextlib
 import logging
+import time
 from functools import partial
 
 from wherry.base.errors import EngineError, NotFound
@@ -27,6 +28,9 @@ from wherry.state.store import Store
 from wherry.streams.keepers import Keepers
 
 log = logging.getLogger("wherry.recover")
+
+TELL_SECONDS = 1.0
+"""Between two lines of the log that tell how far the boot is."""
 
 
 class Recover:
@@ -58,10 +62,16 @@ class Recover:
         self._exits = exits
         self._stop = stop
         self._sweep = sweep
+        self._total = self._done = 0
+        self._told = 0.0
 
     async def __call__(self, live_restore: bool) -> None:
         """Settle every record, then sweep; one that cannot be settled is logged and tried again behind."""
-        await asyncio.gather(*(self._settle_or_say(rec, live_restore) for rec in self._store.all()))
+        records = list(self._store.all())
+        self._total = len(records)
+        await asyncio.gather(*(self._settle_or_say(rec, live_restore) for rec in records))
+        if records:
+            log.info("%d containers restored", len(records))
         self._store.faults.at("boot.sweep")
         await self._sweep()
         for rec in self._store.all():
@@ -71,12 +81,22 @@ class Recover:
                 self._restarts.schedule(rec, 0.0)
         self._restarts.open()
 
+    @property
+    def progress(self) -> str:
+        """How far it is, such as `restoring containers: 12 of 50`; empty before and after."""
+        return f"restoring containers: {self._done} of {self._total}" if self._done < self._total else ""
+
     async def _settle_or_say(self, rec: Record, live_restore: bool) -> None:
         try:
             await self._settle(rec.id, live_restore)
         except EngineError as error:
             log.error("container %s: not settled at boot: %s", rec.id, error)
             self._retries.later(f"container {rec.id}", partial(self._settle, rec.id, live_restore))
+        self._done += 1
+        now = time.monotonic()
+        if self._done < self._total and now - self._told >= TELL_SECONDS:
+            self._told = now
+            log.info("%s", self.progress)
 
     async def _settle(self, ident: str, live_restore: bool) -> None:
         rec = self._store.by_id(ident)

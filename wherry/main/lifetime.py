@@ -1,7 +1,8 @@
 """From start to stop: what is up, in which order, and how it goes down.
 
-Up: locks, zygote, sockets bound, containerd, records, networks, recovery, first answer. Down: no new requests,
-containers stopped unless they are to live on, streams ended, records closed, containerd last.
+Up: locks, sockets bound, zygote, HTTP, first answers, then boot.py. Down: no new requests, containers stopped unless
+they are to live on, streams ended, records closed, containerd last. Imports are a good part of a boot: this module
+brings along only what the bound sockets need.
 """
 
 import asyncio
@@ -9,22 +10,17 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvloop
 
-from wherry.api.metrics import MetricsServer
-from wherry.api.server import ApiServer
+from wherry.api.readiness import Readiness
 from wherry.base.errors import EngineError
-from wherry.base.faults import Faults
 from wherry.base.offload import offload
-from wherry.base.version import ENGINE_VERSION, GIT_COMMIT
-from wherry.containerd.channel import Channel
-from wherry.containerd.child import ContainerdChild
+from wherry.base.version import ENGINE_VERSION
 from wherry.host import lock
-from wherry.host.facts import HostFacts, read_host
 from wherry.host.forkserver import default_internal_signals
 from wherry.host.notify import notify
 from wherry.host.zygote import Zygote
@@ -35,12 +31,13 @@ from wherry.main.logs import set_log_level
 from wherry.main.pidfile import Pidfile
 from wherry.main.reload import Identity, Reload
 from wherry.main.tls import server_context
-from wherry.main.wire import SNAPSHOTTER, Engine, wire
-from wherry.state.store import Store
+
+if TYPE_CHECKING:
+    from wherry.api.server import ApiServer
+    from wherry.main.wire import Engine
 
 log = logging.getLogger("wherry")
 
-CHANNEL_SECONDS = 20.0
 REQUEST_SECONDS = 5.0
 """How long requests under way may take once the engine goes down."""
 FORCED = 1
@@ -70,8 +67,14 @@ def _stop_ignoring() -> None:
 
 async def _serve(flags: Mapping[str, Any], config: Config) -> int:
     stopping = _signals()
+    readiness = Readiness()
     async with AsyncExitStack() as up:
-        engine, server = await _up(config, up)
+        running = await _boot(config, up, readiness, stopping)
+        if running is None:
+            notify("STOPPING=1", os.environ)
+            log.warning("ended while it started: containers stay as they are, the next start settles them")
+            return 0
+        engine, server = running
         who = Identity(engine_id(config.data_root), os.uname().nodename)
         reload = Reload(flags, config, engine.takers, engine.bus, who)
         _on_hangup(reload)
@@ -83,70 +86,73 @@ async def _serve(flags: Mapping[str, Any], config: Config) -> int:
     return 0
 
 
-async def _up(config: Config, up: AsyncExitStack) -> tuple[Engine, ApiServer]:
+async def _boot(
+    config: Config, up: AsyncExitStack, readiness: Readiness, stopping: asyncio.Event
+) -> "tuple[Engine, ApiServer] | None":
+    """Boot, or give up at a signal: None. Who waits for an answer hears why it does not come."""
+    boot = asyncio.create_task(_up(config, up, readiness), name="boot")
+    told = asyncio.create_task(stopping.wait(), name="told to stop")
+    try:
+        await asyncio.wait([boot, told], return_when=asyncio.FIRST_COMPLETED)
+        if not boot.done():
+            readiness.refuse("the engine was told to stop while it started")
+            boot.cancel()
+            await asyncio.wait([boot])
+        return None if boot.cancelled() else boot.result()
+    except Exception as error:
+        readiness.refuse(f"the engine does not start: {error}")
+        raise
+    finally:
+        told.cancel()
+
+
+async def _up(config: Config, up: AsyncExitStack, readiness: Readiness) -> "tuple[Engine, ApiServer]":
+    """Come up. Sockets first; what the first answers do not need is loaded once they are given."""
+    exec_lock = await _claim(config, up)
+    tls = server_context(config)
+    await caution(config)
+    listeners = bind(config.hosts, config.group, os.environ)
+    up.callback(unbind, config.hosts)
+    zygote = asyncio.create_task(Zygote.start(exec_lock), name="zygote")
+    up.push_async_callback(_close, zygote)
+    server = (await offload(_load_api))(readiness, ENGINE_VERSION, config.experimental)
+    up.push_async_callback(server.stop, REQUEST_SECONDS)
+    await server.start(listeners, tls)
+    begin = await offload(_load_engine)
+    return await begin(config, up, asyncio.shield(zygote), readiness), server
+
+
+async def _claim(config: Config, up: AsyncExitStack) -> int:
+    """Take the roots, so that no other engine has them or our sockets; returns the lock that helpers hold too."""
     for root in (config.data_root, config.exec_root):
         os.makedirs(root, mode=0o711, exist_ok=True)
     up.callback(os.close, lock.take(f"{config.data_root}/lock", f"data root {config.data_root}"))
     exec_lock = await lock.wait(f"{config.exec_root}/lock", f"exec root {config.exec_root}")
     up.callback(os.close, exec_lock)
     up.enter_context(Pidfile(config.pidfile))
-    zygote = await Zygote.start(exec_lock)
-    up.push_async_callback(zygote.close)
-    tls = server_context(config)
-    await caution(config)
-    listeners = bind(config.hosts, config.group, os.environ)
-    up.callback(unbind, config.hosts)
-    channel = await _containerd(config, up)
-    store = Store(f"{config.data_root}/wherry.db", Faults.parse(os.environ.get("WHERRY_FAULTS", "")))
-    await store.open()
-    up.push_async_callback(store.close)
-    host = await offload(read_host)
-    engine = wire(config, engine_id(config.data_root), host, zygote, channel, store)
-    up.push_async_callback(engine.close)
-    await engine.boot(config)
-    await _metrics(config, engine, host, up)
-    server = ApiServer(engine.services, ENGINE_VERSION)
-    await server.start(listeners, tls)
-    return engine, server
+    return exec_lock
 
 
-async def _metrics(config: Config, engine: Engine, host: HostFacts, up: AsyncExitStack) -> None:
-    """Serve the metrics if an address is given."""
-    if not config.metrics_addr:
-        return
-    info = {
-        "version": ENGINE_VERSION,
-        "commit": GIT_COMMIT,
-        "architecture": host.machine,
-        "graphdriver": SNAPSHOTTER,
-        "kernel": host.kernel,
-        "os": host.os_name,
-        "os_type": "linux",
-        "os_version": host.os_version,
-        "daemon_id": engine_id(config.data_root),
-    }
-    engine.metrics.describe(info, host.cpus, host.memory)
-    server = MetricsServer(engine.metrics, engine.moment)
-    up.push_async_callback(server.stop)
-    log.info("metrics API listening on %s", await server.start(config.metrics_addr))
+async def _close(starting: "asyncio.Task[Zygote]") -> None:
+    """End the zygote, also one that has not come up yet."""
+    (zygote,) = await asyncio.gather(starting, return_exceptions=True)
+    if isinstance(zygote, Zygote):
+        await zygote.close()
 
 
-async def _containerd(config: Config, up: AsyncExitStack) -> Channel:
-    """Reach the given containerd, or start (or adopt) and watch over one of our own."""
-    address = config.containerd
-    if not address:
-        child = ContainerdChild(f"{config.data_root}/containerd", f"{config.exec_root}/containerd")
-        address = await child.start()
-        up.push_async_callback(child.stop)
-        watch = asyncio.create_task(child.supervise())
-        up.callback(watch.cancel)
-    channel = Channel(address, "moby")
-    await channel.open(CHANNEL_SECONDS)
-    up.push_async_callback(channel.close)
-    return channel
+def _load_api() -> "type[ApiServer]":
+    from wherry.api.server import ApiServer  # late, and by a thread: the HTTP server takes 100 ms to import
+
+    return ApiServer
 
 
-async def _down(config: Config, engine: Engine, server: ApiServer) -> None:
+def _load_engine() -> "Callable[[Config, AsyncExitStack, Awaitable[Zygote], Readiness], Awaitable[Engine]]":
+    from wherry.main.boot import begin  # late, and by a thread: the rest of the program, 200 ms
+
+    return begin
+
+
+async def _down(config: Config, engine: "Engine", server: "ApiServer") -> None:
     """Stop containers unless they are to live on, while their clients still hear of it, then the API."""
     engine.restarts.close()
     if not config.live_restore:

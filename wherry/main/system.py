@@ -69,6 +69,8 @@ class Sources:
     """Blocking; asked once for each default runtime, at the first need. So is the next, for each runtime."""
     features: Callable[[str], str] = read_features
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    restoring: Callable[[], str] = str
+    """How far the containers are restored, empty once they are."""
 
 
 class System:
@@ -185,8 +187,12 @@ class System:
             "PidsLimit": groups.pids,
             "IPv4Forwarding": forwarding,
             "SecurityOptions": security_options(host, self._from.config),
-            "Warnings": warnings(host, forwarding) or None,
+            "Warnings": [*warnings(host, forwarding), *self._restoring()] or None,
         }
+
+    def _restoring(self) -> list[str]:
+        progress = self._from.restoring()
+        return [f"WARNING: {progress}"] if progress else []
 
     def _storage(self) -> Json:
         return {

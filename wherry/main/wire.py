@@ -140,13 +140,16 @@ class Engine:
     takers: tuple[Taker, ...]
     """Who takes a new configuration, a line each."""
 
-    async def boot(self, config: Config) -> None:
-        """Bring runtimes to what the configuration says; networks, volumes and containers to what the records say."""
-        at = self.store.faults.at
+    async def prepare(self, config: Config) -> None:
+        """Bring runtimes to what the configuration says: then the engine can tell of itself."""
         self.ooms.watch()
         self.strangers.watch()
-        at("boot.runtimes")
+        self.store.faults.at("boot.runtimes")
         await offload(self.runtimes.configure, config.runtimes, config.default_runtime)
+
+    async def restore(self, config: Config) -> None:
+        """Bring networks, volumes and containers to what the records say."""
+        at = self.store.faults.at
         at("boot.networks")
         await self.networks.boot()
         at("boot.volumes")
@@ -342,6 +345,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         metrics=metrics,
     )
     checkpoints = Checkpoints(store, supervisor, tier, criu_tars, leases, layout, unpacked, monitors, news, mark)
+    recover = Recover(store, tier, settle, keepers, hub, exits, stop, sweep, restarts, monitors, retries)
     system = System(
         Sources(
             config=config,
@@ -355,6 +359,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
             count_event_readers=lambda: bus.readers,
             times=metrics.host_info,
             runtimes=runtimes,
+            restoring=lambda: recover.progress,
         )
     )
     return Engine(
@@ -362,7 +367,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         networks=networks,
         volumes=volumes,
         runtimes=runtimes,
-        recover=Recover(store, tier, settle, keepers, hub, exits, stop, sweep, restarts, monitors, retries),
+        recover=recover,
         store=store,
         stopper=stop,
         supervisor=supervisor,

@@ -1,6 +1,7 @@
 """The engine itself: ping, version, info (images.md 23)."""
 
 from wherry.api.call import Call
+from wherry.api.readiness import Need
 from wherry.api.reply import TEXT, Answer, Reply, json_reply
 from wherry.api.router import get, head
 from wherry.api.versions import cut_info
@@ -35,8 +36,8 @@ async def info(call: Call) -> Answer:
 
 
 ROUTES = [
-    get("/_ping", call=ping, lenient=True),
-    head("/_ping", call=ping_head, lenient=True),
-    get("/version", call=version, lenient=True),
-    get("/info", call=info, lenient=True),
+    get("/_ping", call=ping, lenient=True, need=Need.NOTHING),
+    head("/_ping", call=ping_head, lenient=True, need=Need.NOTHING),
+    get("/version", call=version, lenient=True, need=Need.ENGINE),
+    get("/info", call=info, lenient=True, need=Need.ENGINE),
 ]
