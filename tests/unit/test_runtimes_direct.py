@@ -75,7 +75,8 @@ checkpoint)
   ;;
 restore)
   mkdir "$state"
-  (echo restored $(cat "$images/pages-1.img"); exec sh -c "$command" <&3 3<&-) &
+  pages=$(cat "$images/pages-1.img")
+  (echo restored $pages; exec sh -c "$command" <&3 3<&-) &
   echo $! > "$pid_file"
   ;;
 delete) rm -rf "$state" ;;
