@@ -76,7 +76,7 @@ def test_early_clients_wait_and_see_what_is_true(own: Engine, stubborn: str) -> 
     assert (status, shown["State"]["Status"]) == (200, "exited")
     _, info = asking.ask("/info")
     assert not [line for line in info["Warnings"] or () if "restoring" in line]
-    own.wait_log("1 containers restored")
+    own.wait_log("containers restored: 1")
 
 
 def test_a_boot_that_fails_tells_who_waits(own: Engine) -> None:

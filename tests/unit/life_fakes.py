@@ -15,7 +15,7 @@ import msgspec
 
 from tests.unit import spec_facts
 from tests.unit.records import record
-from wherry.base.errors import Conflict, DeadlineExceeded, EngineError, NotFound, System
+from wherry.base.errors import Conflict, DeadlineExceeded, EngineError, NotFound, System, Unavailable
 from wherry.base.events import EventBus, Subscription
 from wherry.base.faults import Faults
 from wherry.base.retries import Retries
@@ -137,6 +137,9 @@ class FakeShim:
     def __init__(self) -> None:
         self.specs: dict[str, dict[str, Any]] = {}
         self.tasks: dict[str, FakeTask] = {}
+        self.asked: list[str] = []
+        """Whose state was asked for alone."""
+        self.unlisted = False
 
     async def register(self, ident: str, spec: dict[str, Any], *_: object) -> None:
         if ident in self.specs:
@@ -196,10 +199,18 @@ class FakeShim:
             raise DeadlineExceeded("containerd Wait: no answer within the deadline") from None
         return task.exit
 
+    async def states(self) -> dict[str, TaskState]:
+        if self.unlisted:
+            raise Unavailable("containerd List: away")
+        return {ident: self._state(ident, task) for ident, task in self.tasks.items()}
+
     async def state(self, ident: str) -> TaskState | None:
+        self.asked.append(ident)
         task = self.tasks.get(ident)
-        if task is None:
-            return None
+        return None if task is None else self._state(ident, task)
+
+    @staticmethod
+    def _state(ident: str, task: FakeTask) -> TaskState:
         return TaskState(ident, 1, task.status, task.exit.status, task.exit.at_ns)
 
     async def delete_process(self, ident: str, exec_id: str) -> None:
@@ -325,7 +336,7 @@ class Daemon:
         self.exec = Exec(self.store, execs, processes, layout, news)
         self.recover = Recover(
             self.store, tier, self.settle, cast(Any, FakeKeepers()), hub, self.exits, self.stop,
-            cast(Any, self._no_sweep), restarts, monitors, self.retries,
+            cast(Any, self._no_sweep), restarts, monitors, self.retries, world.shim.states,
         )  # fmt: skip
 
     def _steps(self, tier: TierOf, hub: Hub, execs: Execs) -> Steps:

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from wherry.base.errors import EngineError, NotFound
@@ -49,8 +50,14 @@ class Recover:
         restarts: Restarts,
         monitors: Monitors,
         retries: Retries,
+        states: Callable[[], Awaitable[dict[str, TaskState]]],
     ) -> None:
-        """Take the records, the system's side of a container, what settles it, the policies, health, and retries."""
+        """Take the records, the system's side of a container, what settles it, the policies, health, and retries.
+
+        `states` is what containerd knows of all tasks, by container id, in one answer.
+        """
+        self._states = states
+        self._listed: dict[str, TaskState] = {}
         self._retries = retries
         self._monitors = monitors
         self._restarts = restarts
@@ -69,9 +76,12 @@ class Recover:
         """Settle every record, then sweep; one that cannot be settled is logged and tried again behind."""
         records = list(self._store.all())
         self._total = len(records)
+        if any(rec.alive and not rec.direct for rec in records):
+            await self._list()
         await asyncio.gather(*(self._settle_or_say(rec, live_restore) for rec in records))
+        self._listed.clear()  # what is tried again behind asks anew
         if records:
-            log.info("%d containers restored", len(records))
+            log.info("containers restored: %d", len(records))
         self._store.faults.at("boot.sweep")
         await self._sweep()
         for rec in self._store.all():
@@ -85,6 +95,13 @@ class Recover:
     def progress(self) -> str:
         """How far it is, such as `restoring containers: 12 of 50`; empty before and after."""
         return f"restoring containers: {self._done} of {self._total}" if self._done < self._total else ""
+
+    async def _list(self) -> None:
+        """One question for all; whom the answer leaves out is asked about alone."""
+        try:
+            self._listed = await self._states()
+        except EngineError as error:
+            log.warning("the tasks cannot be listed, each is asked for: %s", error)
 
     async def _settle_or_say(self, rec: Record, live_restore: bool) -> None:
         try:
@@ -110,7 +127,7 @@ class Recover:
 
     async def _running(self, rec: Record, live_restore: bool) -> None:
         await self._adopt(rec)
-        task = await self._tier(rec.id).state(rec.id)
+        task = self._listed.pop(rec.id, None) or await self._tier(rec.id).state(rec.id)
         if task is None or task.status in ("stopped", "created"):
             await self._exits.ended(rec.id, rec.generation, await self._exit(rec, task))
             return

@@ -345,7 +345,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         metrics=metrics,
     )
     checkpoints = Checkpoints(store, supervisor, tier, criu_tars, leases, layout, unpacked, monitors, news, mark)
-    recover = Recover(store, tier, settle, keepers, hub, exits, stop, sweep, restarts, monitors, retries)
+    recover = Recover(store, tier, settle, keepers, hub, exits, stop, sweep, restarts, monitors, retries, shim.states)
     system = System(
         Sources(
             config=config,
