@@ -13,10 +13,9 @@ from tests.unit.names_fakes import SOON, Upstream, ask, loopback_pair, says
 from wherry.base.errors import NotFound, System
 from wherry.base.tasks import Supervisor
 from wherry.names import link as links
-from wherry.names.control import PROTOCOL
 from wherry.names.listeners import rules
 from wherry.names.service import Names
-from wherry.names.zones import Joined, Member, Sandbox, Server, zones
+from wherry.names.zones import PROTOCOL, Joined, Member, Sandbox, Server, zones
 
 WEB = zones([Member("n1", "net", ("web",), ("10.0.0.2",))])
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
-import yaml
 
 from wherry.base.errors import InvalidParameter, System
 from wherry.host.devices import read_node
@@ -78,8 +77,17 @@ def _decode(path: str) -> Any:
     if len(raw) > MAX_FILE:
         raise InvalidParameter(f"it is larger than {MAX_FILE} bytes")
     try:
-        return msgspec.json.decode(raw) if path.endswith(".json") else yaml.safe_load(raw)
-    except (msgspec.DecodeError, yaml.YAMLError, UnicodeError, RecursionError) as error:
+        return msgspec.json.decode(raw) if path.endswith(".json") else _load_yaml(raw)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise InvalidParameter(str(error)) from error
+
+
+def _load_yaml(raw: bytes) -> Any:
+    import yaml  # late: few machines have such a file, and every boot would pay for it
+
+    try:
+        return yaml.safe_load(raw)
+    except yaml.YAMLError as error:
         raise InvalidParameter(str(error)) from error
 
 

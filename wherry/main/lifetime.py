@@ -6,11 +6,12 @@ brings along only what the bound sockets need.
 """
 
 import asyncio
+import gc
 import logging
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -33,8 +34,13 @@ from wherry.main.reload import Identity, Reload
 from wherry.main.tls import server_context
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from wherry.api.server import ApiServer
+    from wherry.containerd.channel import Channel
     from wherry.main.wire import Engine
+
+    Begin = Callable[[Config, AsyncExitStack, Awaitable[Zygote], Awaitable[Channel], Readiness], Awaitable[Engine]]
 
 log = logging.getLogger("wherry")
 
@@ -49,6 +55,7 @@ def serve(flags: Mapping[str, Any], config: Config) -> int:
     `flags` are what `config` was loaded from; a reload loads from them again.
     """
     _stop_ignoring()
+    gc.disable()  # imports make hundreds of thousands of objects that stay: boot.py goes on with it
     set_log_level(config)
     try:
         return uvloop.run(_serve(flags, config))
@@ -115,11 +122,14 @@ async def _up(config: Config, up: AsyncExitStack, readiness: Readiness) -> "tupl
     up.callback(unbind, config.hosts)
     zygote = asyncio.create_task(Zygote.start(exec_lock), name="zygote")
     up.push_async_callback(_close, zygote)
+    below = await up.enter_async_context(AsyncExitStack())
+    channel = asyncio.create_task(_reach(config, below), name="containerd")
+    up.push_async_callback(_end, channel)
     server = (await offload(_load_api))(readiness, ENGINE_VERSION, config.experimental)
     up.push_async_callback(server.stop, REQUEST_SECONDS)
     await server.start(listeners, tls)
     begin = await offload(_load_engine)
-    return await begin(config, up, asyncio.shield(zygote), readiness), server
+    return await begin(config, up, asyncio.shield(zygote), channel, readiness), server
 
 
 async def _claim(config: Config, up: AsyncExitStack) -> int:
@@ -140,13 +150,30 @@ async def _close(starting: "asyncio.Task[Zygote]") -> None:
         await zygote.close()
 
 
+async def _end(flow: "asyncio.Task[Channel]") -> None:
+    """End what begins beside the boot, if the boot has ended before it."""
+    flow.cancel()
+    await asyncio.gather(flow, return_exceptions=True)
+
+
+async def _reach(config: Config, up: AsyncExitStack) -> "Channel":
+    """Load the way to containerd, and go it."""
+    return await (await offload(_load_backend))(config, up)
+
+
+def _load_backend() -> "Callable[[Config, AsyncExitStack], Awaitable[Channel]]":
+    from wherry.main.backend import reach  # late, and by a thread: gRPC takes 40 ms to import
+
+    return reach
+
+
 def _load_api() -> "type[ApiServer]":
     from wherry.api.server import ApiServer  # late, and by a thread: the HTTP server takes 100 ms to import
 
     return ApiServer
 
 
-def _load_engine() -> "Callable[[Config, AsyncExitStack, Awaitable[Zygote], Readiness], Awaitable[Engine]]":
+def _load_engine() -> "Begin":
     from wherry.main.boot import begin  # late, and by a thread: the rest of the program, 200 ms
 
     return begin

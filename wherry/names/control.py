@@ -24,9 +24,8 @@ from wherry.host.packets import Message
 from wherry.names.forward import opener
 from wherry.names.index import Index, View
 from wherry.names.resolver import Resolver
-from wherry.names.zones import decode_sandbox, decode_zone
+from wherry.names.zones import PROTOCOL, decode_sandbox, decode_zone
 
-PROTOCOL: Final = 1
 SANDBOXES: Final = 4096
 """Most sandboxes: the greeting names them all in one message."""
 GREETED: Final = 512

@@ -16,10 +16,9 @@ from wherry.base.tasks import Supervisor
 from wherry.host import packets
 from wherry.host.zygote import Zygote
 from wherry.names import link
-from wherry.names.control import PROTOCOL
 from wherry.names.link import Link
 from wherry.names.listeners import JOB
-from wherry.names.zones import Sandbox, Zone
+from wherry.names.zones import PROTOCOL, Sandbox, Zone
 
 SECONDS: Final = 10.0
 """For the helper that opens a sandbox's sockets."""

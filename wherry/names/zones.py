@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+PROTOCOL: Final = 1
+"""Of what the daemon and the process of names say to each other."""
 RESOLVER: Final = "127.0.0.11"
 """Where every sandbox finds it."""
 DNS_PORT: Final = 53

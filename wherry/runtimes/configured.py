@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wherry.base.errors import InvalidParameter
-from wherry.containerd.options import encode_options
-from wherry.containerd.values import RuntimeOptions
+
+if TYPE_CHECKING:
+    from wherry.containerd.values import RuntimeOptions
 
 DEFAULT = "runc"
 SHIM = "io.containerd.runc.v2"
@@ -32,10 +33,12 @@ class Configured:
     options: Mapping[str, Any] = field(default_factory=dict)
     """Those of the shim, by Docker's names."""
 
-    def encode(self) -> RuntimeOptions | None:
+    def encode(self) -> "RuntimeOptions | None":
         """Return the shim's options, None for none; InvalidParameter for a value of the wrong type."""
         if self.shim == DIRECT_TYPE or not self.options:
             return None
+        from wherry.containerd.options import encode_options  # late: it stands on protobuf, the configuration does not
+
         return encode_options(self.options, runc=self.shim == SHIM)
 
 
