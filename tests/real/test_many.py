@@ -11,10 +11,12 @@ import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Any
 
 from tests.real.conftest import IMAGE
 from tests.real.engine import Engine
 from tests.real.leaks import assert_no_leaks, look
+from wherry.containers.turns import slots
 
 MANY = int(os.environ.get("MANY", "60"))
 IN_FLIGHT = 16
@@ -85,3 +87,38 @@ def test_many_at_once(own_bridge: Engine) -> None:
     assert not {"removing", "dead"} & set(states), states
     engine.remove_all()
     assert_no_leaks(engine, before)
+
+
+def test_a_start_that_waits_is_shown_and_called_off(own: Engine) -> None:
+    """Every turn is taken by starts that hang; what waits behind them can be looked at, killed, stopped, removed."""
+    own.start(faults="volumes.after=hang*")
+    own.load_demo(IMAGE)
+    before = look(own)
+    most = slots(len(os.sched_getaffinity(0)), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    hung = [own.ok("create", IMAGE, "true") for _ in range(most)]
+    waiting = [own.ok("create", IMAGE, "true") for _ in range(3)]
+    with ThreadPoolExecutor(most + len(waiting)) as starts:
+        try:
+            answers = [starts.submit(own.docker, "start", ident) for ident in hung]
+            own.wait_log("hangs at volumes.after", most)
+            late = []
+            for place, ident in enumerate(waiting, 1):
+                late.append(starts.submit(own.docker, "start", ident))
+                shown = waits(own, ident)
+                assert (shown["State"]["Status"], shown["Wherry"]["UnderWay"]["Place"]) == ("created", place)
+            for verb, ident in zip((("kill",), ("stop",), ("rm", "-f")), waiting, strict=True):
+                own.ok(*verb, ident)
+            assert all(b"was called off" in answer.result().stderr for answer in late)
+        finally:
+            own.ok("rm", "-f", *hung, *waiting[:2])
+        assert [answer.result().returncode for answer in answers] == [1] * most
+    assert_no_leaks(own, before)
+
+
+def waits(engine: Engine, ident: str) -> Any:
+    """Return what inspect shows of a start once it waits for its turn."""
+    for _ in range(600):
+        shown = engine.inspect(ident)
+        if "Place" in shown["Wherry"].get("UnderWay", {}):
+            return shown
+    raise AssertionError(shown["Wherry"])

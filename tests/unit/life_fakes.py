@@ -46,6 +46,7 @@ from wherry.containers.steps.joins import Joined
 from wherry.containers.steps.rootfs import Root
 from wherry.containers.steps.task import Run, Task
 from wherry.containers.stop import Stop
+from wherry.containers.turns import Turns
 from wherry.containers.underway import UnderWay
 from wherry.containers.wait import Wait
 from wherry.containers.waiters import Waiters
@@ -61,6 +62,7 @@ from wherry.state.store import Slot, Store
 from wherry.streams.keepers import Stdio
 
 STEPS = [field.name for field in fields(Steps) if field.name != "engine"]
+TURNS = 4
 RETRY = 0.001
 """Seconds before the first retry behind."""
 KILLED = 137
@@ -312,7 +314,9 @@ class Daemon:
         self.restarts = restarts = Restarts(self.store, self.supervisor, lambda ident: self.starter.again(ident))
         self.monitors = monitors = Monitors(self.store, cast(Any, None), news, self.supervisor)
         self.pause = Pause(self.store, tier, news, monitors)
-        under_way, self.retries = UnderWay(), Retries(self.supervisor, RETRY)
+        turns = Turns(TURNS)
+        under_way, self.retries = UnderWay(turns), Retries(self.supervisor, RETRY)
+        self.under_way = under_way
         self.kill = Kill(self.store, tier, self.waiters, news, restarts, self.pause, under_way)
         self.stop = Stop(self.store, self.kill, self.waiters, news)
         held: Any = (world.snapshots, world.leases, world.volumes)
@@ -327,7 +331,7 @@ class Daemon:
         )  # fmt: skip
         self.starter = Start(
             self.store, steps, layout, self.exits, hub, news, self.remove, restarts, monitors, under_way, Defaults(),
-            self._runtimes(), MountSweep(layout), self.settle, Ahead(self.supervisor),
+            self._runtimes(), MountSweep(layout), self.settle, Ahead(self.supervisor), turns,
         )  # fmt: skip
         self.restart = Restart(self.store, self.stop, self.starter, restarts, news)
         self.wait = Wait(self.store, self.waiters)

@@ -17,6 +17,7 @@ from wherry.containers.monitors import Monitors
 from wherry.containers.news import News
 from wherry.containers.pause import Pause
 from wherry.containers.policy import Restarts
+from wherry.containers.turns import Turns
 from wherry.containers.underway import UnderWay
 from wherry.containers.waiters import Waiters
 from wherry.runtimes.tier import Tier
@@ -56,7 +57,7 @@ async def test_a_kill_is_sent_though_the_thaw_fails(tmp_path: Path) -> None:
 
     restarts = Restarts(store, supervisor, cast(Any, None))
     monitors = Monitors(store, cast(Any, None), news, supervisor)
-    kill = Kill(store, tier, Waiters(), news, restarts, Pause(store, tier, news, monitors), UnderWay())
+    kill = Kill(store, tier, Waiters(), news, restarts, Pause(store, tier, news, monitors), UnderWay(Turns(1)))
     await kill.send(rec, signal.SIGKILL)
     with pytest.raises(System, match="Cannot unpause container"):
         await kill.send(rec, signal.SIGTERM)

@@ -17,6 +17,7 @@ from wherry.containers.layout import Layout
 from wherry.containers.links import link_names
 from wherry.containers.receipt import receipt
 from wherry.containers.render import Json, main_network, mounts, networks, ports, state
+from wherry.containers.underway import UnderWay
 from wherry.model.container import HostConfig
 from wherry.spec.facts import NetFiles
 from wherry.state.record import Record
@@ -56,9 +57,20 @@ class Inspect:
     """The verb."""
 
     def __init__(
-        self, store: Store, execs: Execs, layout: Layout, sizes: Sizes, health: HealthOf, defaults: Defaults
+        self,
+        store: Store,
+        execs: Execs,
+        layout: Layout,
+        sizes: Sizes,
+        health: HealthOf,
+        defaults: Defaults,
+        under_way: UnderWay,
     ) -> None:
-        """Take the records, the exec instances, the paths, who measures disk use, who knows health, the defaults."""
+        """Take the records, the exec instances, the paths, who measures disk use, who knows health, the defaults.
+
+        And who knows how far starts are.
+        """
+        self._under_way = under_way
         self._defaults = defaults
         self._health = health
         self._store = store
@@ -74,7 +86,7 @@ class Inspect:
         shown = self._of_record(rec) | of_moment(rec, self._execs.of(rec.id), measured, self._health(rec))
         host = shown["HostConfig"] | hidden_paths(rec.host_config, self._defaults)
         host["Links"] = link_names(rec, self._store.by_id) or None  # by the names of now
-        return shown | {"HostConfig": host}
+        return shown | {"HostConfig": host, "Wherry": shown["Wherry"] | self._under_way.progress(rec.id)}
 
     def _of_record(self, rec: Record) -> Json:
         """Return what a record says; made once for each, as most are asked about again before they change."""

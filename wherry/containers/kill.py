@@ -75,6 +75,10 @@ class Kill:
         except EngineError as error:
             raise type(error)(f"cannot kill container: {ref}: {error}") from error
 
+    def may_call_off(self, ident: str) -> bool:
+        """Whether the start of this container waits for its turn: to end it is to call that off."""
+        return self._under_way.waits(ident)
+
     async def send(self, rec: Record, number: int, by_hand: bool = True) -> None:
         """Deliver a signal; a process that is gone already is a success.
 

@@ -19,6 +19,7 @@ T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
 
 MICROSECONDS = 1_000_000
+QUEUE = "queue"
 RELEASE_SECONDS = 20.0
 """How long one release may take before it stays owed."""
 
@@ -56,6 +57,8 @@ class Rollback:
         self._failed = ""
         self.spent: dict[str, float] = {}
         """Seconds by step."""
+        self.running: dict[str, int] = {}
+        """The steps under way, and when each began in ns of Unix time."""
 
     @property
     def receipt(self) -> Receipt:
@@ -77,8 +80,19 @@ class Rollback:
         self._beside.append(task)
         return task
 
+    async def wait(self, turn: asyncio.Future[None]) -> None:
+        """Wait for the start's turn: no step, nothing is owed; what it took stands among the steps as `queue`."""
+        if turn.done():
+            return
+        began, self.running[QUEUE] = time.perf_counter(), time.time_ns()
+        try:
+            await turn
+        finally:
+            self.spent[QUEUE] = time.perf_counter() - began
+            del self.running[QUEUE]
+
     async def _run(self, step: Step[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        began = time.perf_counter()
+        began, self.running[step.name] = time.perf_counter(), time.time_ns()
         try:
             await self._at(f"{step.name}.before")
             got = await step.acquire(self._slot, *args, **kwargs)
@@ -88,6 +102,7 @@ class Rollback:
             raise
         finally:
             self.spent[step.name] = time.perf_counter() - began
+            del self.running[step.name]
         return got
 
     async def _at(self, point: str) -> None:

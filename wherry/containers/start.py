@@ -32,6 +32,7 @@ from wherry.containers.remove import Remove
 from wherry.containers.rollback import Rollback, leftovers, release_all
 from wherry.containers.settle import Settle
 from wherry.containers.steps.all import Steps
+from wherry.containers.turns import Turns
 from wherry.containers.underway import UnderWay
 from wherry.containers.validate import validate
 from wherry.runtimes.registry import Runtimes
@@ -63,12 +64,14 @@ class Start:
         mount_sweep: MountSweep,
         settle: Settle,
         ahead: Ahead,
+        turns: Turns,
     ) -> None:
         """Take the records, the steps, the paths, who hears of what, the policies, what this host can, its runtimes.
 
         The sweep looks for what a failed start has left, who settles debts tries again what cannot be given back, and
-        between two starts something is made ahead for the next.
+        between two starts something is made ahead for the next. All starts of this machine take turns.
         """
+        self._turns = turns
         self._mount_sweep = mount_sweep
         self._settle = settle
         self._ahead = ahead
@@ -104,12 +107,23 @@ class Start:
                 await self._start(slot, Verb.AGAIN, by_hand=False)
 
     async def _start(self, slot: Slot, verb: Verb, by_hand: bool, checkpoint: str = "") -> None:
-        await self._settle.pay(slot)
+        with self._turns.queue(slot.rec.id, by_hand) as turn:
+            await self._settle.pay(slot)
+            await self._in_turn(slot, verb, by_hand, checkpoint, turn)
+        self._exits.watch(slot.rec)
+        self._monitors.watch(slot.rec)
+        self._news.container(slot.rec, "start")
+
+    async def _in_turn(
+        self, slot: Slot, verb: Verb, by_hand: bool, checkpoint: str, turn: asyncio.Future[None]
+    ) -> None:
+        """Store the move first, so that a start that waits can be called off like one that is under way."""
         step, ident, ids = Rollback(slot, self._store.faults), slot.rec.id, slot.rec.network_ids
-        with self._under_way.start(ident):
+        with self._under_way.start(ident, step):
             try:
                 direct = self._runtimes.is_direct(slot.rec.host_config.runtime)
                 await slot.move(verb, **self._sandbox(slot.rec), checkpoint=checkpoint, direct=direct)
+                await step.wait(turn)
                 await self._run(slot, step, by_hand)
             except BaseException as error:
                 if not self._under_way.aborted(ident):
@@ -123,9 +137,6 @@ class Start:
                 raise called_off from error
             finally:
                 self._ahead.soon()
-        self._exits.watch(slot.rec)
-        self._monitors.watch(slot.rec)
-        self._news.container(slot.rec, "start")
 
     async def _run(self, slot: Slot, step: Rollback, by_hand: bool) -> None:
         s = self._steps

@@ -33,8 +33,12 @@ class Stop:
             raise type(error)(f"cannot stop container: {ref}: {error}") from error
 
     async def ask(self, rec: Record, seconds: int | None, wanted: str) -> None:
-        """The same for who has words of their own: a restart that is due is called off, what runs is stopped."""
-        if Phase.RESTARTING in (rec.phase, rec.rest if rec.phase is Phase.STARTING else rec.phase):
+        """The same for who has words of their own: what runs is stopped.
+
+        A restart that is due is called off, and so is a start that waits for its turn.
+        """
+        due = Phase.RESTARTING in (rec.phase, rec.rest if rec.phase is Phase.STARTING else rec.phase)
+        if due or self._kill.may_call_off(rec.id):
             await self._kill.hard(rec)
             self._news.container(rec, "stop")  # as Docker: nothing was killed, so nothing else is told
             return

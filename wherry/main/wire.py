@@ -68,6 +68,7 @@ from wherry.containers.stop import Stop, grace
 from wherry.containers.strangers import Strangers
 from wherry.containers.sweep import Sweep
 from wherry.containers.top import Top
+from wherry.containers.turns import Turns, slots
 from wherry.containers.underway import UnderWay
 from wherry.containers.unpacked import Unpacked
 from wherry.containers.update import Update
@@ -280,7 +281,8 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
     maker = Exec(store, execs, processes, layout, news)
     monitors = Monitors(store, Prober(maker, execs, processes, supervisor, metrics), news, supervisor)
     pause = Pause(store, tier, news, monitors)
-    under_way = UnderWay(Moves(own_cgroup(), move_here).near)
+    turns = Turns(slots(host.cpus, host.memory))
+    under_way = UnderWay(turns, Moves(own_cgroup(), move_here).near)
     kill = Kill(store, tier, waiters, news, restarts, pause, under_way)
     stop = Stop(store, kill, waiters, news)
     accounts = Accounts()
@@ -314,6 +316,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         mount_sweep,
         settle,
         ahead,
+        turns,
     )
     logs = Logs(store, layout, waiters)
     sizes = Sizes(snapshots)
@@ -336,7 +339,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         killer=kill,
         remover=remove,
         waiter=Wait(store, waiters),
-        inspector=Inspect(store, execs, layout, sizes, monitors.of, create_defaults),
+        inspector=Inspect(store, execs, layout, sizes, monitors.of, create_defaults, under_way),
         lister=Listing(store, images.ids, sizes, monitors.of),
         reader=logs,
         attacher=Attach(store, hub, logs, news),
