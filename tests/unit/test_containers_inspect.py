@@ -11,6 +11,8 @@ from wherry.containers.execs import Execs
 from wherry.containers.health import Health
 from wherry.containers.inspect import Inspect
 from wherry.containers.layout import Layout
+from wherry.containers.turns import Turns
+from wherry.containers.underway import UnderWay
 from wherry.state.record import Record
 from wherry.state.store import Store
 
@@ -48,7 +50,7 @@ async def sizes(rec: Record) -> tuple[int, int]:
 
 def made(records: Records, moment: Moment) -> Inspect:
     store, execs = cast(Store, records), cast(Execs, moment)
-    return Inspect(store, execs, Layout("/data", "/exec"), sizes, moment.health_of, Defaults())
+    return Inspect(store, execs, Layout("/data", "/exec"), sizes, moment.health_of, Defaults(), UnderWay(Turns(1)))
 
 
 async def test_a_record_is_described_once_and_anew_when_it_changes() -> None:
