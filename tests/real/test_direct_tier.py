@@ -11,9 +11,11 @@ import pytest
 from tests.real.box import Box
 from tests.real.bundles import Bundles
 from tests.tier_conformance import IDENT, TierConformance
+from tests.unit.load_fakes import FakeContent
 from tests.unit.streams_harness import Engine, engine
 from wherry.base.offload import offload
 from wherry.host.groups import Groups
+from wherry.runtimes.criu import CriuTars
 from wherry.runtimes.direct import Direct
 from wherry.runtimes.registry import Runtime
 
@@ -30,7 +32,8 @@ class DirectBench(Bundles):
         self._generation = 0
         self.runtime = Runtime("test", "", program=program, command=program, direct_root=str(root / "state"))
         keepers = it.keepers
-        self.tier = Direct(keepers.of, keepers.runs, self._run, Groups(), lambda path: path, os.environ)
+        tars = CriuTars(FakeContent(), str(root / "spool"))
+        self.tier = Direct(keepers.of, keepers.runs, self._run, Groups(), lambda path: path, os.environ, tars)
 
     def spec(self) -> dict[str, Any]:
         made = super().spec()

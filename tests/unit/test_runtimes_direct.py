@@ -75,8 +75,8 @@ checkpoint)
   ;;
 restore)
   mkdir "$state"
-  pages=$(cat "$images/pages-1.img")
-  (echo restored $pages; exec sh -c "$command" <&3 3<&-) &
+  read -r pages < "$images/pages-1.img"
+  (echo restored "$pages"; exec sh -c "$command" <&3 3<&-) &
   echo $! > "$pid_file"
   ;;
 delete) rm -rf "$state" ;;
