@@ -75,7 +75,7 @@ class Recover:
     async def __call__(self, live_restore: bool) -> None:
         """Settle every record, then sweep; one that cannot be settled is logged and tried again behind."""
         records = list(self._store.all())
-        self._total = len(records)
+        self._total, self._told = len(records), time.monotonic()
         if any(rec.alive and not rec.direct for rec in records):
             await self._list()
         await asyncio.gather(*(self._settle_or_say(rec, live_restore) for rec in records))
