@@ -82,17 +82,21 @@ class Netlink:
 
     def link(self, name: str) -> rt.Link | None:
         """Return the interface of that name, or None."""
-        request = rt.get_link(name)
+        try:
+            return rt.parse_link(self.ask(rt.get_link(name)))
+        except OSError as error:
+            if error.errno == errno.ENODEV:
+                return None
+            raise
+
+    def ask(self, request: rt.Request) -> bytes:
+        """Return the body of the one answer to a request; OSError of a refusal."""
         sequence = self._send((request,))
         for kind, answer, body in self._receive():
-            if answer != sequence:
-                continue
-            if kind == rt.NEWLINK:
-                return rt.parse_link(body)
-            number = _refusal(body)
-            if number == errno.ENODEV:
-                return None
-            raise _error(request, number, body)
+            if answer == sequence:
+                if kind == ERROR:
+                    raise _error(request, _refusal(body), body)
+                return body
         raise OSError(errno.EBADMSG, f"{request.step}: the kernel's answer is not understood")
 
     def links(self) -> list[rt.Link]:

@@ -6,10 +6,18 @@ import threading
 from typing import Any
 
 from wherry.base.errors import System
+from wherry.host import rtmessages as rt
+from wherry.host.conntrack import NETLINK_NETFILTER
+from wherry.host.errors import translate
+from wherry.host.netlink import Netlink
 
 LIBRARY = "libnftables.so.1"
-OUTPUT_JSON = 1 << 4
-"""NFT_CTX_OUTPUT_JSON of nftables/libnftables.h."""
+OUTPUT_HANDLE, OUTPUT_JSON, OUTPUT_ECHO = 1 << 3, 1 << 4, 1 << 5
+"""NFT_CTX_OUTPUT_* of nftables/libnftables.h."""
+GET_GENERATION, GENERATION_ID = 10 << 8 | 16, 1
+"""NFT_MSG_GETGEN of the subsystem NFNL_SUBSYS_NFTABLES and NFTA_GEN_ID (linux/netfilter/nf_tables.h)."""
+NO_FAMILY = bytes(4)
+"""struct nfgenmsg: family, version, resource."""
 
 
 class Nft:
@@ -33,6 +41,20 @@ class Nft:
         """Apply commands in the syntax of `nft -f` as one transaction: all or nothing. System in nft's words."""
         with self._lock:
             self._run(commands, 0)
+
+    def add_rules(self, commands: str) -> list[dict[str, Any]]:
+        """Do the same and return the rules that were added, in order, with their handles."""
+        with self._lock:
+            text = self._run(commands, OUTPUT_JSON | OUTPUT_HANDLE | OUTPUT_ECHO)
+        found = json.loads(text)["nftables"] if text.strip() else []
+        return [item["add"]["rule"] for item in found if "rule" in item.get("add", {})]
+
+    @staticmethod
+    def generation() -> int:
+        """Return the number of the ruleset: each transaction in this network namespace, whoever's, adds one."""
+        with translate("look at the packet filter"), Netlink.open(NETLINK_NETFILTER) as kernel:
+            body = kernel.ask(rt.Request("get generation", GET_GENERATION, rt.REQUEST, NO_FAMILY))
+        return int.from_bytes(dict(rt.attributes(body[len(NO_FAMILY) :]))[GENERATION_ID], "big")
 
     def list_json(self, command: str) -> list[dict[str, Any]]:
         """Return the objects that a `list …` command answers with (libnftables-json(5)), without the metainfo."""

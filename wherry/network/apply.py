@@ -9,17 +9,14 @@ import os
 import threading
 from collections.abc import Collection, Iterable
 from ipaddress import IPv4Address
-from typing import Any
 
 from wherry.base.errors import System
 from wherry.host import arp, conntrack
 from wherry.host import rtmessages as rt
 from wherry.host.facts import forwards_ipv4
 from wherry.host.netlink import Netlink
-from wherry.host.nft import Nft
-from wherry.network import firewall
 from wherry.network.mac import random_mac
-from wherry.network.plan import Bridge, EndpointPlan, Guard, NetworkPlan
+from wherry.network.plan import Bridge, EndpointPlan
 from wherry.state.record import PortMapping
 
 log = logging.getLogger("wherry.network")
@@ -31,57 +28,6 @@ IPV6_MTU = 1280
 """Below it a link has no IPv6, and the kernel refuses to set any of it."""
 STALE_GROUP = 0x77687279
 """Link group of what is about to be deleted."""
-
-
-class Firewall:
-    """The packet filter's side of plans; `None` leaves it alone."""
-
-    def __init__(self, nft: Nft | None) -> None:
-        """Take the packet filter."""
-        self._nft = nft
-        self._listed = threading.Lock()
-        """Held from a listing until what it decided is done."""
-
-    def protect(self, plan: NetworkPlan, guards: Iterable[Guard]) -> None:
-        """Bring a network's rules about in one transaction, whatever is there of them; System with a remedy."""
-        if self._nft is None:
-            return
-        try:
-            with self._listed:
-                self._nft.run(firewall.set_up(plan, guards, _listing(self._nft)))
-        except System as error:
-            raise System(f"{error}: see if `nft list ruleset` works, or start with --iptables=false") from error
-
-    def forget(self, bridge: str) -> None:
-        """Delete all rules of a bridge; none is fine."""
-        if self._nft is None:
-            return
-        with self._listed:
-            commands = firewall.tear_down(bridge, _listing(self._nft))
-            if commands:
-                self._nft.run(commands)
-
-    def guard(self, guard: Guard) -> None:
-        """Add the guard of an address."""
-        if self._nft is not None:
-            self._nft.run(firewall.add_guard(guard))
-
-    def unguard(self, guard: Guard) -> None:
-        """Delete the guard of an address; not there is fine."""
-        if self._nft is None:
-            return
-        with self._listed:
-            commands = firewall.delete_guard(guard, _listing(self._nft, "" if guard.ports else firewall.GUARDS))
-            if commands:
-                self._nft.run(commands)
-
-
-def _listing(nft: Nft, chain: str = "") -> list[dict[str, Any]]:
-    """List our table, or one chain of it; empty when there is no such table."""
-    family, name = firewall.TABLE.split()
-    if not any(item["table"]["name"] == name for item in nft.list_json(f"list tables {family}")):
-        return []
-    return nft.list_json(f"list chain {firewall.TABLE} {chain}" if chain else f"list table {firewall.TABLE}")
 
 
 def make_bridge(bridge: Bridge, host: Netlink) -> None:

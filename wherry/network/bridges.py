@@ -12,6 +12,7 @@ from wherry.network import apply
 from wherry.network.config import NetworkConfig
 from wherry.network.default_bridge import DOCKER0, MARK, check_name, choose_address
 from wherry.network.drivers import bridge
+from wherry.network.guards import Firewall
 from wherry.network.plan import MTU, Bridge, EndpointPlan, Guard, Network
 from wherry.state.record import Endpoint
 
@@ -26,7 +27,7 @@ class Bridges:
         self._config = config
         self.mark = f"{MARK}{config.engine_id}"
         """The alias of every link of this engine."""
-        self._firewall: apply.Firewall | None = None
+        self._firewall: Firewall | None = None
 
     def default(self, live: Iterable[Endpoint], others: Iterable[Network], kernel: Netlink) -> Bridge:
         """Return the default bridge beside other networks; Forbidden, InvalidParameter, System if it is of no use."""
@@ -94,8 +95,8 @@ class Bridges:
                 kernel.run(rt.delete_link(link.name))
 
     @property
-    def firewall(self) -> apply.Firewall:
+    def firewall(self) -> Firewall:
         """The packet filter; System names the package when it is missing."""
         if self._firewall is None:
-            self._firewall = apply.Firewall(Nft() if self._config.iptables else None)
+            self._firewall = Firewall(Nft() if self._config.iptables else None)
         return self._firewall

@@ -83,6 +83,11 @@ def delete_guard(guard: Guard, found: Listing) -> str:
     )
 
 
+def delete_rules(handles: Iterable[tuple[str, int]]) -> str:
+    """Return the commands that delete rules by chain and handle."""
+    return "\n".join(_deletion(chain, handle) for chain, handle in handles)
+
+
 def _common(found: Listing) -> Iterator[str]:
     """Add what all bridges share; rules only to chains without any, since adding a rule twice makes two of it."""
     filled = {item["rule"]["chain"] for item in found if "rule" in item}
@@ -156,4 +161,8 @@ def _mentions(address: str, rule: Rule) -> bool:
 
 
 def _delete_rules(rules: Iterable[Rule]) -> Iterator[str]:
-    return (f"delete rule {TABLE} {rule['chain']} handle {rule['handle']}" for rule in rules)
+    return (_deletion(rule["chain"], rule["handle"]) for rule in rules)
+
+
+def _deletion(chain: str, handle: int) -> str:
+    return f"delete rule {TABLE} {chain} handle {handle}"
