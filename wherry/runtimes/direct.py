@@ -28,7 +28,7 @@ from wherry.host.groups import Groups
 from wherry.model.image import Descriptor
 from wherry.runtimes.criu import CriuTars
 from wherry.runtimes.filters import Filters, Key
-from wherry.runtimes.held import EXIT, HELD, Held, end_commands, read
+from wherry.runtimes.held import EXIT, HELD, Held, end_commands, read, read_held
 from wherry.runtimes.parents import Keeper
 from wherry.runtimes.registry import Runtime
 from wherry.runtimes.tier import Pipes
@@ -222,10 +222,13 @@ class Direct:
 
     async def kill_all(self, ident: str) -> None:
         """SIGKILL everything in the container; gone or never started is fine."""
-        for directory in await offload(self._runs, ident):
-            held = await self._read_held(directory)
+        await offload(self._kill_groups, ident)
+
+    def _kill_groups(self, ident: str) -> None:
+        for directory in self._runs(ident):
+            held = self._known.get(directory) or read_held(directory)
             if held is not None:
-                await offload(self._groups.kill, held.group)
+                self._groups.kill(held.group)
 
     async def update(self, ident: str, resources: bytes) -> None:
         """Change the limits (JSON of the OCI resources)."""
@@ -451,8 +454,8 @@ class Direct:
 
     async def _read_held(self, directory: str) -> Held | None:
         if directory not in self._known:
-            text = await offload(read, f"{directory}/{HELD}")
-            if not text:
+            held = await offload(read_held, directory)
+            if held is None:
                 return None
-            self._known[directory] = msgspec.json.decode(text, type=Held)
+            self._known[directory] = held
         return self._known[directory]

@@ -32,6 +32,12 @@ def end_commands(held: Held, ident: str) -> None:
             proc.kill(process, signal.SIGKILL)
 
 
+def read_held(directory: str) -> Held | None:
+    """Return (blocking) what the run of a directory may hold, None for nothing."""
+    text = read(f"{directory}/{HELD}")
+    return msgspec.json.decode(text, type=Held) if text else None
+
+
 def read(path: str) -> bytes:
     """Return the content of a file, empty when there is none."""
     with translate("read a file of a run"), contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
