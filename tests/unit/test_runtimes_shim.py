@@ -54,10 +54,10 @@ async def test_a_stale_container_is_taken_away_once(conflicts: int) -> None:
     shim = Shim(cast(Any, containers), cast(Any, tasks), {})
     runtime = cast(Any, type("Runtime", (), {"shim": "io.containerd.runc.v2", "options": None}))
     if conflicts == 1:
-        await shim.register(IDENT, b"{}", runtime, "")
+        await shim.register(IDENT, {"process": {}}, runtime, "")
     else:
         with pytest.raises(Conflict, match="already exists"):
-            await shim.register(IDENT, b"{}", runtime, "")
+            await shim.register(IDENT, {"process": {}}, runtime, "")
     assert containers.calls == ["create", "delete container", "create"]
     assert tasks.calls == ["kill", "delete task"]
 

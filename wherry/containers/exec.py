@@ -4,9 +4,11 @@ The keeper owns its streams. The instance shows its exit code before the client'
 inspect right after.
 """
 
+import contextlib
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 
 import msgspec
 
@@ -49,8 +51,20 @@ Client = tuple[int, bytes, bytes]
 class Processes:
     """Starts exec processes and sees to their end."""
 
-    def __init__(self, tier: TierOf, hub: Hub, news: News, supervisor: Supervisor, capabilities: Sequence[str]) -> None:
-        """Take the tier, the keepers, who is told, the owner of the watches, and what a privileged exec gets."""
+    def __init__(
+        self,
+        tier: TierOf,
+        hub: Hub,
+        news: News,
+        supervisor: Supervisor,
+        capabilities: Sequence[str],
+        near: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
+    ) -> None:
+        """Take the tier, the keepers, who is told, the owner of the watches, and what a privileged exec gets.
+
+        Each launch is `near` the move of its process to a cgroup (host/moves.py).
+        """
+        self._near = near
         self._capabilities = capabilities
         self._tier = tier
         self._hub = hub
@@ -67,12 +81,13 @@ class Processes:
         try:
             if keeper is None:
                 raise Conflict(f"container {i.rec.id} is not running")
-            stdio = await keeper.open_exec(i.id, i.request.tty, client is not None and i.request.attach_stdin)
-            if client is not None:
-                fd, early, head = client
-                client = None
-                await keeper.attach_exec(i.id, fd, head, self._wish(i, terminal, early))
-            await self._launch(i, stdio, size)
+            with self._near():
+                stdio = await keeper.open_exec(i.id, i.request.tty, client is not None and i.request.attach_stdin)
+                if client is not None:
+                    fd, early, head = client
+                    client = None
+                    await keeper.attach_exec(i.id, fd, head, self._wish(i, terminal, early))
+                await self._launch(i, stdio, size)
         except BaseException as error:
             if client is not None:
                 os.close(client[0])

@@ -253,7 +253,8 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
     criu_tars = CriuTars(content, layout.spool)
     direct = Direct(keepers.of, keepers.runs, run_elsewhere, Groups(), group_path, os.environ, criu_tars)
     streams = Streams(keepers, hub, execs, layout)
-    processes = Processes(tier, hub, news, supervisor, engine_facts.capabilities)
+    near = Moves(own_cgroup(), move_here).near
+    processes = Processes(tier, hub, news, supervisor, engine_facts.capabilities, near)
     ooms = OomWatch(store, channel, news, supervisor)
     notices = Notices(store, tier, streams, execs, processes, news, supervisor, ooms.killed, metrics)
     unpacked = Unpacked(layout.containerd_temp)
@@ -282,7 +283,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
     monitors = Monitors(store, Prober(maker, execs, processes, supervisor, metrics), news, supervisor)
     pause = Pause(store, tier, news, monitors)
     turns = Turns(slots(host.cpus, host.memory))
-    under_way = UnderWay(turns, Moves(own_cgroup(), move_here).near)
+    under_way = UnderWay(turns, near)
     kill = Kill(store, tier, waiters, news, restarts, pause, under_way)
     stop = Stop(store, kill, waiters, news)
     accounts = Accounts()

@@ -23,7 +23,7 @@ KILL_SECONDS = 10.0
 
 
 class _Spec(msgspec.Struct):
-    process: dict[str, Any]
+    process: msgspec.Raw
 
 
 class Shim:
@@ -35,6 +35,8 @@ class Shim:
         self._tasks = tasks
         self._labels = labels
         self._encode = msgspec.json.Encoder().encode
+        self._processes: dict[str, bytes] = {}
+        """JSON by container: what execs are made from. After a restart of the daemon containerd is asked once."""
 
     async def register(self, ident: str, spec: dict[str, Any], runtime: Runtime, image: str) -> None:
         """Create the container; a stale one of the same id is deleted with its task, once. Conflict the second time."""
@@ -45,6 +47,7 @@ class Shim:
         except Conflict:
             await self.delete(ident)
             await create()
+        self._processes[ident] = self._encode(spec["process"])
 
     async def create(
         self, ident: str, runtime: Runtime, pipes: Pipes, terminal: bool, checkpoint: Descriptor | None = None
@@ -69,8 +72,10 @@ class Shim:
 
     async def process(self, ident: str) -> dict[str, Any]:
         """Return the OCI process that the container was created with."""
-        record = await self._containers.get(ident)
-        return msgspec.json.decode(record.spec, type=_Spec).process
+        if ident not in self._processes:
+            record = await self._containers.get(ident)
+            self._processes[ident] = bytes(msgspec.json.decode(record.spec, type=_Spec).process)
+        return msgspec.json.decode(self._processes[ident], type=dict[str, Any])
 
     async def resize(self, ident: str, exec_id: str, width: int, height: int) -> None:
         """Resize a process's terminal, in characters."""
@@ -138,6 +143,7 @@ class Shim:
 
     async def delete(self, ident: str) -> None:
         """Kill, reap and delete task and container; nothing there is fine. DeadlineExceeded if it cannot be killed."""
+        self._processes.pop(ident, None)
         try:
             await self._tasks.delete(ident)
         except NotFound:
