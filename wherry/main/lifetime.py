@@ -34,12 +34,13 @@ from wherry.main.reload import Identity, Reload
 from wherry.main.tls import server_context
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from wherry.api.server import ApiServer
     from wherry.containerd.channel import Channel
     from wherry.main.wire import Engine
 
+    Reach = Callable[[Config, AsyncExitStack], Coroutine[Any, Any, Channel]]
     Begin = Callable[[Config, AsyncExitStack, Awaitable[Zygote], Awaitable[Channel], Readiness], Awaitable[Engine]]
 
 log = logging.getLogger("wherry")
@@ -122,13 +123,14 @@ async def _up(config: Config, up: AsyncExitStack, readiness: Readiness) -> "tupl
     up.callback(unbind, config.hosts)
     zygote = asyncio.create_task(Zygote.start(exec_lock), name="zygote")
     up.push_async_callback(_close, zygote)
-    below = await up.enter_async_context(AsyncExitStack())
-    channel = asyncio.create_task(_reach(config, below), name="containerd")
-    up.push_async_callback(_end, channel)
     server = (await offload(_load_api))(readiness, ENGINE_VERSION, config.experimental)
     up.push_async_callback(server.stop, REQUEST_SECONDS)
     await server.start(listeners, tls)
-    begin = await offload(_load_engine)
+    reach = await offload(_load_backend)
+    below = await up.enter_async_context(AsyncExitStack())
+    channel = asyncio.create_task(reach(config, below), name="containerd")
+    up.push_async_callback(_end, channel)
+    begin = await offload(_load_engine)  # while containerd starts
     return await begin(config, up, asyncio.shield(zygote), channel, readiness), server
 
 
@@ -156,12 +158,7 @@ async def _end(flow: "asyncio.Task[Channel]") -> None:
     await asyncio.gather(flow, return_exceptions=True)
 
 
-async def _reach(config: Config, up: AsyncExitStack) -> "Channel":
-    """Load the way to containerd, and go it."""
-    return await (await offload(_load_backend))(config, up)
-
-
-def _load_backend() -> "Callable[[Config, AsyncExitStack], Awaitable[Channel]]":
+def _load_backend() -> "Reach":
     from wherry.main.backend import reach  # late, and by a thread: gRPC takes 40 ms to import
 
     return reach
