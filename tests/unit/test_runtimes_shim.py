@@ -62,6 +62,15 @@ async def test_a_stale_container_is_taken_away_once(conflicts: int) -> None:
     assert tasks.calls == ["kill", "delete task"]
 
 
+async def test_the_process_of_a_container_is_kept_for_its_execs() -> None:
+    shim = Shim(cast(Any, Containers(0)), cast(Any, Tasks(0)), {})
+    runtime = cast(Any, type("Runtime", (), {"shim": "io.containerd.runc.v2", "options": None}))
+    await shim.register(IDENT, {"process": {"cwd": "/"}}, runtime, "")
+    taken = await shim.process(IDENT)  # these containers have no `get`: nobody is asked
+    taken["cwd"] = "/elsewhere"
+    assert await shim.process(IDENT) == {"cwd": "/"}
+
+
 async def test_a_second_conflict_takes_the_error_table_and_leaves_nothing(tmp_path: Path) -> None:
     """Of no row: 128, and 500 with containerd's own words instead of the 409 of a name that is taken."""
     world = World(tmp_path)

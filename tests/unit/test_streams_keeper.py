@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.streams_harness import BOTH, ID, SOON, Client, Shim, engine, framed, gone
-from wherry.base.errors import Conflict, System, Unavailable
+from wherry.base.errors import Conflict, NotFound, System, Unavailable
 from wherry.host import proc
 from wherry.streams.client import Limits
 from wherry.streams.keepers import AttachOptions, Keepers, Notice
@@ -440,3 +440,23 @@ async def test_each_keeper_holds_its_own_descriptors_alone(tmp_path: Path) -> No
             if keeper is keepers[7]:
                 expected += [stdio.stdin, stdio.stdout, stdio.stderr]
             assert kinds == sorted(expected)
+
+
+async def test_one_forked_ahead_is_taken_by_the_next_run(tmp_path: Path) -> None:
+    async with engine(tmp_path) as it:
+        await it.keepers.prepare()
+        await it.keepers.prepare()
+        keeper = await it.keepers.fork(ID, 1, it.target)
+        assert [child.pid for child in proc.children(it.zygote.pid)] == [keeper.pid]
+
+
+async def test_one_forked_ahead_that_has_died_is_not_missed(tmp_path: Path) -> None:
+    async with engine(tmp_path) as it:
+        await it.keepers.prepare()
+        with pytest.raises(NotFound, match="no job"):
+            await it.zygote.order("none", {}, deadline=SOON)  # it takes one order after the other
+        (spare,) = proc.children(it.zygote.pid)
+        os.kill(spare.pid, signal.SIGKILL)
+        await gone(spare.pid)
+        keeper = await it.keepers.fork(ID, 1, it.target)
+        assert keeper.pid != spare.pid
