@@ -125,3 +125,25 @@ def test_nothing_is_lost_in_a_restart(own_bridge: Engine, end: Callable[[Engine]
     assert heard == logged
     engine.ok("rm", "-f", counter, echo)
     assert_no_leaks(engine, before)
+
+
+@pytest.mark.parametrize("end", [Engine.stop, Engine.kill])
+def test_an_attached_exec_ends_under_the_next_daemon(own_bridge: Engine, end: Callable[[Engine], object]) -> None:
+    """Its output goes on meanwhile, and its client is let go when it closes it."""
+    engine = own_bridge.start("--live-restore")
+    engine.load_demo(IMAGE)
+    before = look(engine)
+    ident = engine.ok("run", "-d", IMAGE, "sleep", "1000")
+    waiting = "echo on; while [ ! -e /enough ]; do usleep 10000; done; echo done"
+    with engine.popen("exec", ident, "sh", "-c", waiting) as client:
+        assert client.stdout is not None
+        assert client.stdout.readline() == b"on\n"
+        try:
+            end(engine)
+            engine.start("--live-restore")
+            engine.ok("exec", ident, "touch", "/enough")
+            assert client.communicate(timeout=20)[0] == b"done\n"
+        finally:
+            client.kill()
+    engine.ok("rm", "-f", ident)
+    assert_no_leaks(engine, before)

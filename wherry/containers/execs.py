@@ -63,6 +63,10 @@ class Execs:
         except KeyError:
             raise NotFound(f"No such exec instance: {exec_id}") from None
 
+    def knows(self, exec_id: str) -> bool:
+        """Tell whether this is an instance of this daemon."""
+        return exec_id in self._instances
+
     def drop(self, exec_id: str) -> None:
         """Forget one instance."""
         self._instances.pop(exec_id, None)

@@ -69,7 +69,9 @@ class Notices:
                     log.warning("container %s: %s", keeper.id, notice.text)
             case "long":
                 self._metrics.log_long.inc(notice.number)
-            case _:  # `gone` and `streamed` need nothing done
+            case "streamed" if notice.exec_id and not self._execs.knows(notice.exec_id):
+                self._spawn(keeper.end_exec(notice.exec_id, 0), keeper)  # an earlier daemon's: nobody waits for its end
+            case _:  # `gone` and the other `streamed` need nothing done
                 return
 
     def _spawn(self, flow: Coroutine[Any, Any, None], keeper: Keeper) -> None:
