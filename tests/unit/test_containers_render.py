@@ -5,9 +5,9 @@ import pytest
 
 from tests.unit.records import record
 from wherry.base.units import SECOND
-from wherry.containers.inspect import describe
+from wherry.containers.inspect import of_moment, of_record
 from wherry.containers.layout import Layout
-from wherry.containers.render import mounts, networks, ports, state, status, status_text
+from wherry.containers.render import Json, mounts, networks, ports, state, status, status_text
 from wherry.model.container import (
     ContainerConfig,
     EndpointIPAMConfig,
@@ -17,7 +17,7 @@ from wherry.model.container import (
     LogConfig,
     MountPoint,
 )
-from wherry.state.record import Endpoint, Phase, PortMapping
+from wherry.state.record import Endpoint, Phase, PortMapping, Record
 
 NOW = 1_000 * SECOND
 LAYOUT = Layout("/data", "/exec")
@@ -47,6 +47,11 @@ RUNNING = record(
 STOPPED = msgspec.structs.replace(
     RUNNING, phase=Phase.EXITED, pid=0, endpoints=(), exit_code=3, finished_at=NOW - SECOND
 )
+
+
+def describe(rec: Record, execs: list[str], layout: Layout, sizes: tuple[int, int] | None) -> Json:
+    """What inspect answers, without what other containers say."""
+    return of_record(rec, layout) | of_moment(rec, execs, sizes, None)
 
 
 @pytest.mark.parametrize(

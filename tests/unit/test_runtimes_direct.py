@@ -226,12 +226,18 @@ async def test_an_exec(root: Path) -> None:
         client.close()
 
 
+async def running(t: Tier, root: Path) -> Path:
+    """Run a container and return a directory for CRIU."""
+    work = root / "work"
+    work.mkdir()
+    await t.create("sleep 1000")
+    await t.direct.start(ID)
+    return work
+
+
 async def test_a_checkpoint_and_its_restore(root: Path) -> None:
     async with tier(root) as t:
-        work = root / "work"
-        work.mkdir()
-        await t.create("sleep 1000")
-        await t.direct.start(ID)
+        work = await running(t, root)
         (tar,) = await t.direct.checkpoint(ID, True, str(work), "lease")
         assert tar.media_type == CHECKPOINT_MEDIA_TYPE
         (t.state / ID / "silent").touch()
@@ -260,10 +266,7 @@ async def test_a_checkpoint_and_its_restore(root: Path) -> None:
 async def test_a_checkpoint_that_ends_its_container_is_finished(root: Path) -> None:
     """The exit is settled while the runtime still writes."""
     async with tier(root) as t:
-        work = root / "work"
-        work.mkdir()
-        await t.create("sleep 1000")
-        await t.direct.start(ID)
+        work = await running(t, root)
         (t.state / "lasts").touch()
         dump = asyncio.create_task(t.direct.checkpoint(ID, True, str(work), "lease"))
         while not (t.state / "dumps").exists():  # noqa: ASYNC110 - told by a file of another process

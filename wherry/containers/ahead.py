@@ -13,7 +13,7 @@ class Ahead:
     """At most one of each waits; a start that finds none makes its own."""
 
     def __init__(self, supervisor: Supervisor, *makers: Callable[[], Awaitable[None]]) -> None:
-        """Take the owner of the flow, and what makes one thing each unless it waits already."""
+        """Take the owner of the flow, and what makes one thing each unless it waits already, called by nobody else."""
         self._supervisor = supervisor
         self._makers = makers
         self._under_way: asyncio.Task[None] | None = None

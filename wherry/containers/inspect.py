@@ -98,15 +98,8 @@ class Inspect:
         return kept[1]
 
 
-def describe(
-    rec: Record, execs: list[str], layout: Layout, sizes: tuple[int, int] | None, health: Health | None = None
-) -> Json:
-    """Return the description of a record; pure. `sizes` are the writable layer and the root filesystem."""
-    return of_record(rec, layout) | of_moment(rec, execs, sizes, health)
-
-
 def of_moment(rec: Record, execs: list[str], sizes: tuple[int, int] | None, health: Health | None) -> Json:
-    """Return what changes without the record."""
+    """Return what changes without the record; `sizes` are the writable layer and the root filesystem."""
     shown: Json = {"State": state(rec, health), "ExecIDs": execs or None}
     if sizes is not None:
         shown["SizeRw"], shown["SizeRootFs"] = sizes

@@ -270,13 +270,9 @@ class Keepers:
         self._spare: socket.socket | None = None
 
     async def prepare(self) -> None:
-        """Fork a keeper ahead for the next run, unless one waits."""
+        """Fork a keeper ahead for the next run, unless one waits; one call at a time."""
         if self._spare is None:
-            spare = await self._zygote.launch("keeper", {}, deadline=DEADLINE)
-            if self._spare is None:
-                self._spare = spare
-            else:
-                spare.close()
+            self._spare = await self._zygote.launch("keeper", {}, deadline=DEADLINE)
 
     async def fork(self, ident: str, generation: int, log: LogTarget) -> Keeper:
         """Start the keeper of a run; in the place of a dead one, too. InvalidParameter or System name what failed."""

@@ -37,13 +37,9 @@ class Netns:
         self._spare: Netlink | None = None
 
     async def prepare(self) -> None:
-        """Make a namespace ahead for the next start, unless one waits."""
+        """Make a namespace ahead for the next start, unless one waits; one call at a time."""
         if self._spare is None:
-            spare = await self._make()
-            if self._spare is None:
-                self._spare = spare
-            else:
-                spare.close()
+            self._spare = await self._make()
 
     async def acquire(self, slot: Slot) -> Netlink | None:
         """Return a netlink socket inside the namespace; None where the container has none of its own."""
