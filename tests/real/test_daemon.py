@@ -220,7 +220,7 @@ def test_info_and_version(own: Engine) -> None:
         (["--userns-remap", "default"], "--userns-remap"),
         (["--no-such-flag"], "unknown flag: --no-such-flag"),
         (["--bridge", "x", "--bip", "10.0.0.1/24"], "mutually exclusive"),
-        (["-H", "tcp://127.0.0.1:2375"], "tcp"),
+        (["-H", "tcp://127.0.0.1:2375", "--tlsverify", "--tlscert", "/absent/cert.pem"], "invalid TLS configuration"),
     ],
 )
 def test_refused_flags(own: Engine, flags: list[str], words: str) -> None:
