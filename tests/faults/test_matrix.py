@@ -79,7 +79,7 @@ def test_end(engine: Engine, clean: Look, point: str, action: str) -> None:
     assert_no_leaks(engine, clean)
 
 
-@pytest.mark.parametrize("point", ["create.lease", "create.snapshot", "create.insert"])
+@pytest.mark.parametrize("point", ["create.snapshot", "create.insert"])
 def test_create(engine: Engine, clean: Look, point: str) -> None:
     break_at(engine, f"{point}.after=kill")
     assert engine.docker("create", IMAGE, "true").returncode != 0

@@ -1,5 +1,6 @@
 """Images: load of both archive formats, list, inspect, tag, remove."""
 
+import asyncio
 import hashlib
 import io
 import json
@@ -9,6 +10,8 @@ import pytest
 
 from tests.real.conftest import IMAGE
 from tests.real.engine import Engine
+from wherry.containerd.channel import Channel
+from wherry.containerd.snapshots import Snapshots
 from wherry.main.demo import find_busybox, make_archive, make_layer
 
 ARCH = "amd64"
@@ -143,3 +146,25 @@ def test_layer_that_is_not_what_the_config_says(engine: Engine) -> None:
     done = engine.docker("load", stdin=archive)
     assert done.returncode == 1
     assert engine.ok("images", "-q", "fourth:1") == ""
+
+
+async def remove_layers(engine: Engine, name: str) -> None:
+    """Remove the snapshots of an image's layers, as if it had been put into the store by others."""
+    channel = Channel(str(engine.exec / "containerd" / "containerd.sock"), "moby")
+    await channel.open(10.0)
+    try:
+        snapshots = Snapshots(channel, "overlayfs")
+        chain = json.loads(engine.ok("image", "inspect", "-f", "{{json .RootFS.Layers}}", name))
+        assert len(chain) == 1, "a chain id of one layer is its diff id"
+        await snapshots.remove(chain[0])
+        assert chain[0] not in [snapshot.name for snapshot in await snapshots.list()]
+    finally:
+        await channel.close()
+
+
+def test_an_image_that_nobody_has_unpacked(engine: Engine) -> None:
+    archive = make_archive("packed:1", {"Cmd": ["sh"], "Env": ["PATH=/bin"]}, layer_of("packed"), ARCH)
+    engine.ok("load", stdin=archive)
+    asyncio.run(remove_layers(engine, "packed:1"))
+    assert engine.ok("run", "--rm", "packed:1", "echo", "up") == "up"
+    engine.ok("rmi", "packed:1")

@@ -6,13 +6,14 @@ from tests.real.conftest import IMAGE
 from tests.real.engine import Engine
 from wherry.containerd.channel import Channel
 from wherry.containerd.leases import EXPIRE_LABEL, Leases
+from wherry.containerd.snapshots import Snapshots
 
 LONG_AGO = 1_000_000_000
 """Nanoseconds: one second after the epoch."""
 
 
 async def expire_all_and_collect(engine: Engine) -> list[str]:
-    """Let every lease that can expire do so, then collect; return the leases that are left."""
+    """Let every lease that can expire do so, then collect; return the snapshots that are left."""
     channel = Channel(str(engine.exec / "containerd" / "containerd.sock"), "moby")
     await channel.open(10.0)
     try:
@@ -23,7 +24,7 @@ async def expire_all_and_collect(engine: Engine) -> list[str]:
                 await leases.create(lease.id, lease.labels, LONG_AGO)
         await leases.create("collect", {}, LONG_AGO)
         await leases.delete("collect", sync=True)
-        return [lease.id for lease in await leases.list()]
+        return [snapshot.name for snapshot in await Snapshots(channel, "overlayfs").list()]
     finally:
         await channel.close()
 

@@ -233,15 +233,12 @@ class FakeShim:
 
 
 class FakeHeld:
-    """Snapshots, leases and volumes of containers."""
+    """Snapshots and volumes of containers."""
 
     def __init__(self) -> None:
         self.idents: set[str] = set()
 
     async def remove(self, ident: str) -> None:
-        self.idents.discard(ident)
-
-    async def delete(self, ident: str) -> None:
         self.idents.discard(ident)
 
     async def remove_anonymous(self, rec: Record) -> None:
@@ -287,11 +284,11 @@ class World:
         self.root = root
         self.held: set[tuple[str, str]] = set()
         self.shim = FakeShim()
-        self.snapshots, self.leases, self.volumes = FakeHeld(), FakeHeld(), FakeHeld()
+        self.snapshots, self.volumes = FakeHeld(), FakeHeld()
 
     def leaks(self, known: set[str]) -> list[object]:
         """All that is held for a container that does not run, and all of one that is unknown."""
-        held = self.snapshots.idents | self.leases.idents | self.volumes.idents
+        held = self.snapshots.idents | self.volumes.idents
         kept = {("task", ident) for ident in self.shim.tasks.keys() | self.shim.specs.keys()}
         return sorted([*self.held, *kept, *(held - known)], key=str)
 
@@ -319,7 +316,7 @@ class Daemon:
         self.under_way = under_way
         self.kill = Kill(self.store, tier, self.waiters, news, restarts, self.pause, under_way)
         self.stop = Stop(self.store, self.kill, self.waiters, news)
-        held: Any = (world.snapshots, world.leases, world.volumes)
+        held: Any = (world.snapshots, world.volumes)
         self.remove = Remove(
             self.store, steps, *held, layout, self.kill, self.waiters, news, restarts, monitors, execs,
             lambda ident: self.settle.later(ident),
@@ -375,7 +372,7 @@ class Daemon:
     async def create(self, name: str = "boat", **host: Any) -> Record:
         rec = record(name=name)
         rec = msgspec.structs.replace(rec, host_config=HostConfig(**{"network_mode": "host"} | host))
-        for kind in (self.world.snapshots, self.world.leases, self.world.volumes):
+        for kind in (self.world.snapshots, self.world.volumes):
             kind.idents.add(rec.id)
         await self.store.insert(rec)
         Path(self.layout.rootfs(rec)).mkdir(parents=True)

@@ -175,6 +175,28 @@ async def test_deleting_what_is_missing_is_fine_where_said(tmp_path: Path) -> No
             await images.Images(channel).delete("n")
 
 
+async def test_what_was_said_at_the_making_answers_the_first_question_for_mounts(tmp_path: Path) -> None:
+    said = snapshots.MountsResponse(mounts=[snapshots.MountMessage(type="bind", source="/made")])
+    asked = snapshots.MountsResponse(mounts=[snapshots.MountMessage(type="bind", source="/asked")])
+    async with serving(tmp_path) as (script, channel):
+        script.answer(f"{snapshots.SERVICE}/Prepare", said)
+        calls = script.answer(f"{snapshots.SERVICE}/Mounts", asked)
+        script.answer(f"{snapshots.SERVICE}/Remove", Empty())
+        service = snapshots.Snapshots(channel, "overlayfs")
+        await service.prepare("a", "parent")
+        assert [mount.source for mount in await service.mounts("a")] == ["/made"]
+        assert [mount.source for mount in await service.mounts("a")] == ["/asked"]
+        await service.prepare("b", "parent")
+        await service.remove("b")
+        assert [mount.source for mount in await service.mounts("b")] == ["/asked"]
+        for number in range(snapshots.FRESH + 1):
+            await service.prepare(str(number), "parent")
+        await service.mounts("1")
+        assert len(calls) == 2
+        await service.mounts("0")
+        assert len(calls) == 3
+
+
 async def test_images_round_trip(tmp_path: Path) -> None:
     target = Descriptor(media_type="m", digest=DIGEST, size=5, annotations={"a": "b"})
     async with serving(tmp_path) as (script, channel):

@@ -11,6 +11,7 @@ import pytest
 from wherry.base.errors import Conflict, EngineError, InvalidParameter, NotFound, System, Unimplemented
 from wherry.base.events import EventBus
 from wherry.base.faults import Faults
+from wherry.base.units import format_time
 from wherry.containers.create import Checked, Create, check_request, prepare, with_runtime
 from wherry.containers.defaults import Defaults, Kernel, merge_image
 from wherry.containers.inspect import hidden_paths
@@ -351,40 +352,38 @@ def test_an_image_of_another_platform_is_warned_of_or_refused() -> None:
 @dataclass
 class FakeImages:
     found: dict[str, FakeImage] = field(default_factory=lambda: {"busybox": FakeImage()})
+    unpacked: list[str] = field(default_factory=list)
 
     async def resolve(self, ref: str) -> FakeImage:
         if ref not in self.found:
             raise NotFound(f"No such image: {ref}:latest")
         return self.found[ref]
 
-
-@dataclass
-class FakeLeases:
-    held: dict[str, dict[str, str]] = field(default_factory=dict)
-    broken: bool = False
-
-    async def create(self, ident: str, labels: dict[str, str]) -> None:
-        self.held[ident] = labels
-
-    async def delete(self, ident: str) -> None:
-        if self.broken:
-            raise System("containerd is away")
-        self.held.pop(ident, None)
+    async def unpack(self, ref: str) -> None:
+        self.unpacked.append(ref)
 
 
 @dataclass
 class FakeSnapshots:
-    """The writable snapshots by key, each with its parent, lease and labels."""
+    """The writable snapshots by key, each with its parent and labels."""
 
-    made: dict[str, tuple[str, str, dict[str, str]]] = field(default_factory=dict)
+    made: dict[str, tuple[str, dict[str, str]]] = field(default_factory=dict)
     full: bool = False
+    away: bool = False
+    parentless: int = 0
+    """How many times more the parent is missing."""
 
-    async def prepare(self, key: str, parent: str, lease: str, labels: dict[str, str]) -> None:
+    async def prepare(self, key: str, parent: str, *, labels: dict[str, str]) -> None:
         if self.full:
             raise System("no space left on device")
-        self.made[key] = (parent, lease, labels)
+        if self.parentless:
+            self.parentless -= 1
+            raise NotFound(f"parent snapshot {parent} does not exist: not found")
+        self.made[key] = (parent, labels)
 
     async def remove(self, key: str) -> None:
+        if self.away:
+            raise System("containerd is away")
         self.made.pop(key, None)
 
 
@@ -405,7 +404,6 @@ class Bench:
     store: Store
     bus: EventBus = field(default_factory=EventBus)
     images: FakeImages = field(default_factory=FakeImages)
-    leases: FakeLeases = field(default_factory=FakeLeases)
     snapshots: FakeSnapshots = field(default_factory=FakeSnapshots)
     volumes: FakeVolumes = field(default_factory=FakeVolumes)
     runtimes: Runtimes = field(default_factory=lambda: Runtimes(Host(same_path=False), Scripts("/no/scripts")))
@@ -415,7 +413,6 @@ class Bench:
         return Create(
             self.images,
             self.store,
-            self.leases,
             self.snapshots,
             self.volumes,
             News(self.bus),
@@ -426,7 +423,7 @@ class Bench:
         )
 
     def is_clean(self) -> bool:
-        return not self.leases.held and not self.snapshots.made and not self.bus.past(lambda event: True)
+        return not self.snapshots.made and not self.bus.past(lambda event: True)
 
 
 @pytest.fixture
@@ -440,12 +437,12 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
 REQUEST = CreateRequest(image="busybox", labels={"tier": "web"})
 
 
-async def test_a_created_container_is_stored_leased_and_told_of(bench: Bench) -> None:
+async def test_a_created_container_is_stored_and_told_of(bench: Bench) -> None:
     answer = await bench.create("/boat", REQUEST, "", NOW)
     rec = bench.store.get("boat")
     assert (answer.id, answer.warnings, rec.path, rec.image_id) == (rec.id, [], "sh", "sha256:" + "a" * 64)
-    assert bench.leases.held == {rec.id: {"owner": "test"}}
-    assert bench.snapshots.made == {rec.id: ("sha256:" + "c" * 64, rec.id, {"owner": "test"})}
+    labels = {"owner": "test", "containerd.io/gc.root": format_time(rec.created)}
+    assert bench.snapshots.made == {rec.id: ("sha256:" + "c" * 64, labels)}
     (event,) = bench.bus.past(lambda event: True)
     assert (event.action, event.actor.ident) == ("create", rec.id)
     assert event.actor.attributes == {"tier": "web", "image": "busybox", "name": "boat"}
@@ -484,7 +481,7 @@ async def test_a_taken_name_leaves_nothing_behind(bench: Bench) -> None:
     first = await bench.create("boat", REQUEST, "", NOW)
     with pytest.raises(Conflict, match=rf'The container name "/boat" is already in use by container "{first.id}"'):
         await bench.create("boat", REQUEST, "", NOW)
-    assert set(bench.leases.held) == set(bench.snapshots.made) == {first.id}
+    assert set(bench.snapshots.made) == {first.id}
     assert len(bench.store.all()) == 1
 
 
@@ -506,15 +503,30 @@ async def test_a_refusal_has_no_effect(
     assert bench.is_clean()
 
 
-async def test_a_failing_snapshot_gives_back_the_lease(bench: Bench) -> None:
+async def test_a_failing_snapshot_leaves_nothing(bench: Bench) -> None:
     bench.snapshots.full = True
     with pytest.raises(System, match="no space left"):
         await bench.create("boat", REQUEST, "", NOW)
     assert bench.is_clean()
 
 
+async def test_an_image_that_nobody_has_unpacked_is_when_its_snapshot_is_missing(bench: Bench) -> None:
+    bench.snapshots.parentless = 1
+    await bench.create("boat", REQUEST, "", NOW)
+    rec = bench.store.get("boat")
+    assert bench.images.unpacked == [rec.image_id]
+    assert set(bench.snapshots.made) == {rec.id}
+
+
+async def test_an_image_that_cannot_be_unpacked_leaves_nothing(bench: Bench) -> None:
+    bench.snapshots.parentless = 2
+    with pytest.raises(NotFound, match="parent snapshot"):
+        await bench.create("boat", REQUEST, "", NOW)
+    assert bench.is_clean()
+
+
 async def test_a_failing_undo_never_hides_the_first_error(bench: Bench) -> None:
-    bench.snapshots.full = bench.leases.broken = True
+    bench.snapshots.full = bench.snapshots.away = True
     with pytest.raises(System, match="no space left") as raised:
         await bench.create("boat", REQUEST, "", NOW)
     assert "containerd is away" in raised.value.__notes__[0]

@@ -38,19 +38,19 @@ class Bench:
 async def test_it_is_unpacked_once_under_a_lease_that_expires() -> None:
     bench = Bench()
     image = bench.image(*LAYERS)
-    assert await asyncio.gather(*[bench.ready(image) for _ in range(3)]) == [CHAIN[1]] * 3
+    await asyncio.gather(*[bench.ready(image) for _ in range(3)])
     assert bench.diff.applied == [layer.digest for layer in image.manifest.layers]
     assert bench.content.labels[image.manifest.config.digest] == {KEPT: CHAIN[1]}
     assert all(labels["mark"] == "m" and expires for labels, expires in bench.leases.made)
     assert bench.leases.open == {}
     made = len(bench.leases.made)
-    assert await bench.ready(image) == CHAIN[1]
+    await bench.ready(image)
     assert len(bench.leases.made) == made
 
 
 async def test_nothing_is_unpacked_without_layers() -> None:
     bench = Bench()
-    assert await bench.ready(bench.image()) == ""
+    await bench.ready(bench.image())
     assert bench.leases.made == []
 
 

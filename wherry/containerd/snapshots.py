@@ -1,6 +1,7 @@
 """Snapshots: layers on disk and the writable one of a container (images.md 3).
 
-A snapshot lives as long as a lease, a label on another object or a child refers to it: take the lease first.
+A snapshot lives as long as a lease, a label of its own (`ROOT_LABEL`), a label on another object or a child keeps it:
+name the lease or the label when it is made, or containerd collects it.
 """
 
 import contextlib
@@ -24,6 +25,10 @@ ListSnapshotsRequest = message(f"{SNAPSHOTS}.ListSnapshotsRequest")
 ListSnapshotsResponse = message(f"{SNAPSHOTS}.ListSnapshotsResponse")
 UsageResponse = message(f"{SNAPSHOTS}.UsageResponse")
 
+ROOT_LABEL = "containerd.io/gc.root"
+"""Keeps what has it until that is removed by name; the value, a time, is for people (containerd, gc/scheduler)."""
+FRESH = 64
+"""How many snapshots are known by what was said when they were made."""
 KINDS = ("unknown", "view", "active", "committed")
 DISK_DEADLINE = 60.0
 """Seconds for what walks or removes a whole tree on disk."""
@@ -59,18 +64,27 @@ class Snapshots:
         """Take the channel and the name of the snapshotter that every call is for (`overlayfs`)."""
         self._channel = channel
         self.snapshotter = snapshotter
+        self._fresh: dict[str, Mounts] = {}
 
-    async def prepare(self, key: str, parent: str, lease: str, labels: dict[str, str] | None = None) -> Mounts:
+    async def prepare(self, key: str, parent: str, lease: str = "", labels: dict[str, str] | None = None) -> Mounts:
         """Make a writable snapshot on top of a committed one (`""` for an empty one) and return its mounts.
 
         Conflict if the key exists, NotFound if the parent does not.
         """
         request = PrepareSnapshotRequest(snapshotter=self.snapshotter, key=key, parent=parent, labels=labels)
         reply = await self._channel.call(f"{SERVICE}/Prepare", request, MountsResponse, lease=lease)
-        return from_mounts(reply.mounts)
+        self._fresh[key] = made = from_mounts(reply.mounts)
+        if len(self._fresh) > FRESH:
+            del self._fresh[next(iter(self._fresh))]
+        return made
 
     async def mounts(self, key: str) -> Mounts:
-        """Return the mounts of an active snapshot or a view; NotFound."""
+        """Return the mounts of an active snapshot or a view; NotFound.
+
+        They never change, so the first question after it was made is answered by what was said then.
+        """
+        if (fresh := self._fresh.pop(key, None)) is not None:
+            return fresh
         reply = await self._channel.call(f"{SERVICE}/Mounts", self._key(key), MountsResponse)
         return from_mounts(reply.mounts)
 
@@ -81,6 +95,7 @@ class Snapshots:
 
     async def remove(self, key: str) -> None:
         """Remove a snapshot; a missing one is fine, InvalidParameter if others stand on it."""
+        self._fresh.pop(key, None)
         with contextlib.suppress(NotFound):
             await self._channel.call(f"{SERVICE}/Remove", self._key(key), Empty, deadline=DISK_DEADLINE)
 

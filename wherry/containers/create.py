@@ -1,7 +1,7 @@
 """Creating a container: check the request, find the image, fill in what is silent, store the record.
 
 The order is Docker's, because the first failure is what the client sees (api-containers.md 3.1). `check_request` and
-`prepare` are pure; only `Create` has effects: volumes, a lease, a snapshot, a record.
+`prepare` are pure; only `Create` has effects: volumes, a snapshot, a record.
 """
 
 import dataclasses
@@ -15,9 +15,11 @@ from typing import Protocol
 
 import msgspec
 
-from wherry.base.errors import Conflict, EngineError, InvalidParameter, Unimplemented
+from wherry.base.errors import Conflict, EngineError, InvalidParameter, NotFound, Unimplemented
 from wherry.base.ids import check_name, new_id, short
 from wherry.base.offload import offload
+from wherry.base.units import format_time
+from wherry.containerd.snapshots import ROOT_LABEL
 from wherry.containers.defaults import Defaults, Version, fill_host_config, merge_image, with_protocols
 from wherry.containers.donors import settle_donors
 from wherry.containers.links import settle_links
@@ -79,24 +81,16 @@ class Images(Protocol):
         """Return the image; NotFound in Docker's words."""
         ...
 
-
-class Leases(Protocol):
-    """Holds what belongs to a container (containerd.leases.Leases)."""
-
-    async def create(self, ident: str, labels: dict[str, str], /) -> None:
-        """Take a lease without expiry."""
-        ...
-
-    async def delete(self, ident: str, /) -> None:
-        """Give it back; missing is fine."""
+    async def unpack(self, ref: str, /) -> None:
+        """Make the snapshots of its layers."""
         ...
 
 
 class Snapshots(Protocol):
     """Holds root filesystems (containerd.snapshots.Snapshots)."""
 
-    async def prepare(self, key: str, parent: str, lease: str, labels: dict[str, str]) -> object:
-        """Make a writable snapshot under a lease."""
+    async def prepare(self, key: str, parent: str, *, labels: dict[str, str]) -> object:
+        """Make a writable snapshot."""
         ...
 
     async def remove(self, key: str) -> None:
@@ -216,7 +210,6 @@ class Create:
         self,
         images: Images,
         store: Store,
-        leases: Leases,
         snapshots: Snapshots,
         volumes: Volumes,
         news: News,
@@ -225,11 +218,10 @@ class Create:
         labels: dict[str, str],
         find: Find,
     ) -> None:
-        """Take the collaborators; `labels` mark our leases and snapshots for the sweep at boot."""
+        """Take the collaborators; `labels` mark our snapshots for the sweep at boot."""
         self._find = find
         self._images = images
         self._store = store
-        self._leases = leases
         self._snapshots = snapshots
         self._volumes = volumes
         self._news = news
@@ -272,9 +264,7 @@ class Create:
         """Take what the container owns from now on; a record that was stored stays, everything else is given back."""
         faults = self._store.faults
         try:
-            await self._leases.create(rec.id, self._labels)
-            faults.at("create.lease.after")
-            await self._snapshots.prepare(rec.id, rec.image_chain, rec.id, self._labels)
+            await self._snapshot(rec)
             faults.at("create.snapshot.after")
             rec = await self._insert(rec, name)
             faults.at("create.insert.after")
@@ -283,6 +273,14 @@ class Create:
             if self._store.by_id(rec.id) is None:
                 await self._give_back(rec, error)
             raise
+
+    async def _snapshot(self, rec: Record) -> None:
+        labels = {ROOT_LABEL: format_time(rec.created), **self._labels}
+        try:
+            await self._snapshots.prepare(rec.id, rec.image_chain, labels=labels)
+        except NotFound:  # others have put the image into the store, and did not unpack it (`ctr images pull`)
+            await self._images.unpack(rec.image_id)
+            await self._snapshots.prepare(rec.id, rec.image_chain, labels=labels)
 
     async def _insert(self, rec: Record, name: str) -> Record:
         """Store the record under its name, or under the first free one of our own."""
@@ -302,7 +300,6 @@ class Create:
         """Undo; what fails is noted on the error that the client gets, and swept at the next boot."""
         try:
             await self._snapshots.remove(rec.id)
-            await self._leases.delete(rec.id)
         except EngineError as failure:
             error.add_note(f"could not give back what container {rec.id} held: {failure}")
 

@@ -1,4 +1,4 @@
-"""Removing a container: what its runs still hold, its snapshot and lease, its directory, its record (start.md 7.6)."""
+"""Removing a container: what its runs still hold, its snapshot, its directory, its record (start.md 7.6)."""
 
 import logging
 from collections.abc import Callable
@@ -6,7 +6,6 @@ from collections.abc import Callable
 from wherry.base.errors import Conflict, EngineError, NotFound, System
 from wherry.base.offload import offload
 from wherry.base.tasks import finish
-from wherry.containerd.leases import Leases
 from wherry.containerd.snapshots import Snapshots
 from wherry.containers.execs import Execs
 from wherry.containers.kill import Kill
@@ -38,7 +37,6 @@ class Remove:
         store: Store,
         steps: Steps,
         snapshots: Snapshots,
-        leases: Leases,
         volumes: VolumeRegistry,
         layout: Layout,
         kill: Kill,
@@ -60,7 +58,6 @@ class Remove:
         self._store = store
         self._steps = steps
         self._snapshots = snapshots
-        self._leases = leases
         self._volumes = volumes
         self._layout = layout
         self._kill = kill
@@ -159,7 +156,6 @@ class Remove:
             if owed:
                 raise System(f"it still holds {', '.join(owed)}")
         await self._snapshots.remove(rec.id)
-        await self._leases.delete(rec.id)
         await offload(self._remove_directory, self._layout.directory(rec.id))
 
     @staticmethod

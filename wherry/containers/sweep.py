@@ -145,18 +145,19 @@ class Sweep:
 
     async def _images_side(self) -> None:
         key, value = self._mark
+        for snapshot in await self._snapshots.list():
+            if snapshot.labels.get(key) == value and self._store.by_id(snapshot.name) is None:
+                await self.forget(snapshot.name)
         for lease in await self._leases.list():
             if lease.labels.get(key) == value and self._store.by_id(lease.id) is None:
-                await self.forget(lease.id)
+                await self._leases.delete(lease.id)
 
     async def forget(self, ident: str) -> None:
-        """Delete snapshot and lease of a container that has no record."""
+        """Delete the snapshot of a container that has no record."""
         try:
             await self._snapshots.remove(ident)
         except EngineError as error:
             log.error("snapshot %s, which no record owns, stays: %s", ident, error)
-            return
-        await self._leases.delete(ident)
 
     def _directories(self) -> None:
         for path in _entries(self._layout.containers):

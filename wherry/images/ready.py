@@ -21,18 +21,15 @@ class Ready:
         self._mark = mark
         self._lock = asyncio.Lock()
 
-    async def __call__(self, image: PlatformImage) -> str:
-        """Return the snapshot of an image's top layer, `""` without layers; System if it cannot be unpacked."""
+    async def __call__(self, image: PlatformImage) -> None:
+        """Unpack an image unless it is; System if it cannot be."""
         chains = image.chain_ids
-        if not chains:
-            return ""
-        if not await self._exists(chains[-1]):
+        if chains and not await self._exists(chains[-1]):
             async with self._lock, hold(self._leases, self._mark) as lease:
                 try:
                     await self._unpack(image.manifest, image.config, lease)
                 except InvalidParameter as error:
                     raise System(f"image {image.descriptor.digest} cannot be unpacked: {error}") from error
-        return chains[-1]
 
     async def _exists(self, chain: str) -> bool:
         try:

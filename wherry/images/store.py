@@ -12,14 +12,14 @@ from wherry.base.events import EventBus
 from wherry.base.metrics import Metrics
 from wherry.containerd.content import Content
 from wherry.containerd.diff import Diff
-from wherry.containerd.images import Images
+from wherry.containerd.images import ImageRecord, Images
 from wherry.containerd.leases import Leases
 from wherry.containerd.snapshots import Snapshots
 from wherry.images.hosts import Registries
 from wherry.images.inspect import Inspect
 from wherry.images.listing import Listing
 from wherry.images.load import Loader
-from wherry.images.manifests import Documents
+from wherry.images.manifests import Documents, PlatformImage
 from wherry.images.meter import Meter
 from wherry.images.names import Names
 from wherry.images.platforms import host_platform
@@ -49,7 +49,7 @@ class Image:
     """The manifest of its platform as Docker shows it, the platform filled in."""
     config: ImageConfig
     chain_id: str
-    """The snapshot of its top layer; `""` without layers."""
+    """The snapshot of its top layer, once it is unpacked; `""` without layers."""
     names: tuple[str, ...]
     """The record that was found; others may name the same target."""
 
@@ -132,15 +132,23 @@ class ImageStore:
             self._meter.forget()
 
     async def resolve(self, ref: str) -> Image:
-        """Return the image that a text means, unpacked: NotFound in Docker's words, System if its content is broken."""
+        """Return the image that a text means: NotFound in Docker's words, System if its content is broken."""
+        record, best = await self._best(ref)
+        chains = best.chain_ids
+        return Image(record.target, best.shown, best.config, chains[-1] if chains else "", (record.name,))
+
+    async def unpack(self, ref: str) -> None:
+        """Have the layers of an image as snapshots; NotFound in Docker's words, System if that cannot be done."""
+        _, best = await self._best(ref)
+        await self._ready(best)
+
+    async def _best(self, ref: str) -> tuple[ImageRecord, PlatformImage]:
         record = await find(self._images, ref)
         try:
-            best = await self._documents.best(record.target, ref)
+            return record, await self._documents.best(record.target, ref)
         except System:
             await find(self._images, ref)  # NotFound if it has been removed meanwhile
             raise
-        top = await self._ready(best)
-        return Image(record.target, best.shown, best.config, top, (record.name,))
 
     async def ids(self, refs: Iterable[str]) -> dict[str, str]:
         """Return the target digest of every reference that means an image now."""

@@ -295,7 +295,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         settle.later(ident)
 
     remove = Remove(
-        store, steps, snapshots, leases, volumes, layout, kill, waiters, news, restarts, monitors, execs,
+        store, steps, snapshots, volumes, layout, kill, waiters, news, restarts, monitors, execs,
         settle_later,
     )  # fmt: skip
     settle = Settle(store, steps, remove, restarts, retries)
@@ -323,7 +323,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
     sizes = Sizes(snapshots)
     place = (channel.address, channel.namespace)
     sweep = Sweep(store, shim, direct, containers, snapshots, leases, keepers, layout, (MARK, ident), place)
-    creator = Create(images, store, leases, snapshots, volumes, news, create_defaults, runtimes, mark, networking.known)
+    creator = Create(images, store, snapshots, volumes, news, create_defaults, runtimes, mark, networking.known)
     verbs = Containers(
         store=store,
         supervisor=supervisor,

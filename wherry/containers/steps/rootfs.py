@@ -30,7 +30,7 @@ class Root:
 class Rootfs:
     """After acquire: the snapshot named by the container id is mounted at the layout's path.
 
-    The snapshot itself stays with the container, held by the lease of its id; release only unmounts.
+    The snapshot itself stays with the container, which its label keeps; release only unmounts.
     """
 
     name = "rootfs"
