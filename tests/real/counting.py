@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 FORKS: Final = ("clone", "clone3", "fork", "vfork")
-CALLS: Final = ",".join(("fsync", "fdatasync", "fcntl", "sendto", "sendmsg", "execve", *FORKS))
+CALLS: Final = ",".join(("fsync", "fdatasync", "fcntl", "sendto", "sendmsg", "socket", "execve", *FORKS))
 LINE: Final = re.compile(r"(\d+) +(.*)")
 UNFINISHED: Final = " <unfinished ...>"
 RESUMED: Final = re.compile(r"<\.\.\. \w+ resumed>")
@@ -24,6 +24,7 @@ ORDER: Final = re.compile(r'iov_base="\{\\"(job|order)\\":\\"([\w.-]+)')
 NFT: Final = re.compile(r"nlmsg_type=(?:0xa[0-9a-f]{2}|NFNL_)")
 NFT_BEGIN: Final = re.compile(r"nlmsg_len=20, nlmsg_type=(?:0x10|NFNL_MSG_BATCH_BEGIN)\b")
 """The first message of a transaction; an RTM_NEWLINK, which has the same number, is longer."""
+NETLINK: Final = re.compile(r"AF_NETLINK, [^,]+, NETLINK_(\w+)")
 WRITE_LOCK: Final = "l_type=F_WRLCK, l_whence=SEEK_SET, l_start=120"
 """How a transaction of SQLite begins to write (https://www.sqlite.org/walformat.html#locks)."""
 RPC: Final = re.compile(r'^grpc_server_started_total\{.*grpc_method="(\w+)",grpc_service="([\w.]+)".*\} (\d+)$', re.M)
@@ -110,6 +111,8 @@ def _of_call(call: str, text: str) -> dict[str, int]:
         return {f"fsync of {_name(SYNCED, text)}": 1}
     if call == "fcntl":
         return {"transactions of SQLite": 1} if WRITE_LOCK in text and ".db-shm" in text else {}
+    if call == "socket":
+        return {f"sockets of netlink: {found[1].lower()}": 1} if (found := NETLINK.search(text)) else {}
     if order := ORDER.search(text):
         return {f"order to the {'zygote' if order[1] == 'job' else 'keeper'}: {order[2]}": 1}
     messages = text.count("nlmsg_len=")
