@@ -247,7 +247,8 @@ class Create:
         rec = msgspec.structs.replace(rec, links=settle_links(host, self._store.get))
         given = check_name(name) if name else ""
         await offload(self._runtimes.choose(rec.host_config.runtime).check_program)
-        await offload(check_sources, rec.mounts)
+        if rec.mounts:
+            await offload(check_sources, rec.mounts)
         async with self._volumes.claimed(rec):
             rec = await self._commit(rec, given)
         self._news.container(rec, "create")

@@ -155,6 +155,8 @@ class Start:
         slot.rec, runtime = prepare(slot.rec, by_hand, s.engine.apparmor, self._runtimes)  # stored by the next move
         if by_hand:
             self._restarts.forget(slot.rec.id)
+        else:
+            await offload(runtime.check_program)  # by hand it was checked before the first move
         began = {"started_at": time.time_ns(), "started_on_boot_clock": boot_clock()}
         pid = await step.do(s.task, spec, runtime, await stdio)  # created, not yet running
         await names

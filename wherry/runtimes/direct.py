@@ -328,11 +328,15 @@ class Direct:
         if ident in self._dumps:
             await self._finish_dump(self._dumps[ident], held)
         await self._quiet(keeper, ident, held)
-        await offload(self._groups.kill, held.group)
-        if await offload(os.path.isdir, f"{held.root}/{ident}"):
+        if await offload(self._kill_made, ident, held):
             await self._forget(keeper, ident, held)
         await offload(self._clear, ident, directory, held)
         self._known.pop(directory, None)
+
+    def _kill_made(self, ident: str, held: Held) -> bool:
+        """Kill all processes; tell whether the runtime has state of the container."""
+        self._groups.kill(held.group)
+        return os.path.isdir(f"{held.root}/{ident}")
 
     async def _finish_dump(self, over: asyncio.Event, held: Held) -> None:
         """A checkpoint that ends its container has not ended with it: its command writes the rest, if in time."""

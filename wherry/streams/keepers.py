@@ -278,7 +278,7 @@ class Keepers:
         """Start the keeper of a run; in the place of a dead one, too. InvalidParameter or System name what failed."""
         directory = self.directory(ident, generation)
         with translate("make the directory of a keeper"):
-            await offload(os.makedirs, directory, mode=0o700, exist_ok=True)
+            os.makedirs(directory, mode=0o700, exist_ok=True)
         order = {"directory": directory, "log": dataclasses.asdict(log), "limits": self._limits}
         return await self._join(ident, generation, await self._employ(order))
 

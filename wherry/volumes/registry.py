@@ -124,7 +124,8 @@ class VolumeRegistry:
                 for wish in wishes(rec):
                     await self._make(wish, made)
             yield
-            await offload(self._keep, made)
+            if made:
+                await offload(self._keep, made)
         except BaseException as error:
             if all(known.id != rec.id for known in self._records()):
                 await finish(self._give_back(rec, made, error))

@@ -58,7 +58,8 @@ class Endpoints:
                 rec = await self.publish(slot)
                 for endpoint in rec.endpoints:
                     await self.connect(rec, endpoint, ns)
-                await offload(self._relink, rec)
+                if any(link.target == rec.id for other in self._records() for link in other.links):
+                    await offload(self._relink, rec)
         finally:
             if ns is not None:
                 ns.close()

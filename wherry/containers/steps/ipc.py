@@ -42,11 +42,12 @@ class Ipc:
 
     async def acquire(self, slot: Slot, joined: Joined) -> Shared:
         """Mount and write; InvalidParameter for a donor whose memory is its own."""
-        return await offload(self._make, slot.rec, joined.donors.get("ipc"))
+        return await offload(self._make, slot.rec, joined.donors.get("ipc")) if _wants(slot.rec) else Shared()
 
     async def release(self, rec: Record) -> None:
         """Unmount; not mounted is fine."""
-        await offload(self._unmount, rec.id)
+        if _wants(rec):
+            await offload(self._unmount, rec.id)
 
     def _make(self, rec: Record, donor: Record | None) -> Shared:
         shm = SHM if HOST in (rec.host_config.ipc_mode, donor and donor.host_config.ipc_mode) else ""
@@ -76,6 +77,11 @@ class Ipc:
         with translate("unmount shared memory and secrets"):
             mounts.remove_mountpoint(self._layout.shm(ident))
             mounts.remove_mountpoint(self._layout.given_files(ident))
+
+
+def _wants(rec: Record) -> bool:
+    """Whether there may be anything to mount: memory of its own, or none, is the runtime's affair."""
+    return bool(rec.files) or rec.host_config.ipc_mode not in ("private", "none")
 
 
 def _fresh(path: str) -> None:

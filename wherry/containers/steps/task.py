@@ -3,7 +3,6 @@
 from typing import Any
 
 from wherry.base.errors import EngineError, InvalidParameter
-from wherry.base.offload import offload
 from wherry.base.refs import is_digest, parse, with_default_tag
 from wherry.containers.confine import ensure_profile
 from wherry.containers.failure import at_runtime
@@ -32,11 +31,9 @@ class Task:
     async def acquire(self, slot: Slot, spec: dict[str, Any], runtime: Runtime, stdio: Stdio) -> int:
         """Create container and task; returns the pid of its first process, 0 when that is restored from a checkpoint.
 
-        InvalidParameter when the runtime's program is not there: a start by policy has not checked it before. System
-        when the default AppArmor profile cannot be loaded.
+        System when the default AppArmor profile cannot be loaded.
         """
         rec = slot.rec
-        await offload(runtime.check_program)
         await ensure_profile(spec["process"])
         checkpoint = await self._restore.offer(rec) if rec.checkpoint else None
         pipes = (stdio.stdin, stdio.stdout, stdio.stderr)

@@ -36,6 +36,8 @@ class Volumes:
     async def acquire(self, slot: Slot, root: Root) -> tuple[MountPoint, ...]:
         """Make, check and fill; returns the mounts as the spec takes them."""
         rec = slot.rec
+        if not rec.mounts:
+            return ()
         points = await offload(realise, rec.mounts, self._layout.data_root)
         for point in volumes_of(rec):
             if not (point.no_copy or rec.started_before):
