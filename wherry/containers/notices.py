@@ -67,6 +67,8 @@ class Notices:
                 self._metrics.log_writes_failed.inc(notice.number)
                 if notice.text:
                     log.warning("container %s: %s", keeper.id, notice.text)
+            case "unstored":
+                log.warning("container %s: how it ended is known to its keeper alone: %s", keeper.id, notice.text)
             case "long":
                 self._metrics.log_long.inc(notice.number)
             case "streamed" if notice.exec_id and not self._execs.knows(notice.exec_id):

@@ -11,9 +11,9 @@ These are the orders of the direct tier (runtimes/direct.py writes the command l
     quiet                                                 kills commands under way, answers when none is left
 
 A command that fails is answered with its `status` and what it wrote into its `log`, of `run` also what it wrote to its
-standard error, `talk`. The notice `exit` (exec_id, status,
-at) comes after the end of the container's own process is in the file `exit.json`; `oom` after the kernel has killed a
-process of the container for want of memory.
+standard error, `talk`. The notice `exit` (exec_id, status, at) comes after the end of the container's own process is in
+the file `exit.json`, or `unstored` (text) has said why it cannot be there; `oom` after the kernel has killed a process of
+the container for want of memory.
 """
 
 import contextlib
@@ -191,7 +191,10 @@ class Parent:
             if self._memory is not None:
                 self._memory.check()
                 self._memory.close()
-            self._store({"status": child.status, "at": child.at})
+            try:
+                self._store({"status": child.status, "at": child.at})
+            except OSError as error:  # this process has it until the daemon has stored it, and its death alone loses it
+                self._notify({"notice": "unstored", "text": f"write {EXIT}: {error}"})
         self._notify({"notice": "exit", "exec_id": exec_id, "status": child.status, "at": child.at})
 
     def _store(self, end: Message) -> None:
