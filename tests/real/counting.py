@@ -19,7 +19,8 @@ UNFINISHED: Final = " <unfinished ...>"
 RESUMED: Final = re.compile(r"<\.\.\. \w+ resumed>")
 RESULT: Final = re.compile(r"\) += (\d+)$")
 SYNCED: Final = re.compile(r"\(\d+<(?:[^>]*/)?([^/>]+)>")
-PROGRAM: Final = re.compile(r'\("(?:[^"]*/)?([^/"]+)"')
+PROGRAM: Final = re.compile(r'\("[^"]*", \["(?:[^"]*/)?([^/"]+)"')
+"""What a command is called: a program may be run from memory."""
 ORDER: Final = re.compile(r'iov_base="\{\\"(job|order)\\":\\"([\w.-]+)')
 NFT: Final = re.compile(r"nlmsg_type=(?:0xa[0-9a-f]{2}|NFNL_)")
 NFT_BEGIN: Final = re.compile(r"nlmsg_len=20, nlmsg_type=(?:0x10|NFNL_MSG_BATCH_BEGIN)\b")

@@ -25,12 +25,14 @@ from wherry.containerd.tasks import CHECKPOINT_DEADLINE, LAUNCH_DEADLINE, Exit, 
 from wherry.host import files, treetar
 from wherry.host.errors import translate
 from wherry.host.groups import Groups
+from wherry.host.packets import close_all
 from wherry.model.image import Descriptor
 from wherry.runtimes.criu import CriuTars
 from wherry.runtimes.filters import Filters, Key
 from wherry.runtimes.held import EXIT, HELD, Held, end_commands, read, read_held
 from wherry.runtimes.parents import Keeper
 from wherry.runtimes.registry import Runtime
+from wherry.runtimes.sealed import Programs
 from wherry.runtimes.tier import Pipes
 from wherry.runtimes.words import complaint
 
@@ -101,6 +103,7 @@ class Direct:
         self._known: dict[str, Held] = {}
         """By directory: what was written or read before."""
         self._filters = Filters()
+        self._programs = Programs()
         self._tars = tars
         self._dumps: dict[str, asyncio.Event] = {}
         """By container: set once the checkpoint that is under way is over."""
@@ -418,13 +421,18 @@ class Direct:
     ) -> dict[str, Any]:
         """Have a command run; System in the words that clients know when it fails."""
         path = f"{keeper.directory}/{next(self._numbers)}.log"
-        answer = await keeper.ask(
-            order,
-            argv=[*held.runtime, "--log", path, "--log-format", "json", *words],
-            environ=self._environ,
-            log=path,
-            **({"deadline": LAUNCH_DEADLINE} | dict(given or {})),
-        )
+        program = await self._programs.lend(held.runtime[0])
+        try:
+            answer = await keeper.ask(
+                order,
+                program,
+                argv=[*held.runtime, "--log", path, "--log-format", "json", *words],
+                environ=self._environ,
+                log=path,
+                **({"deadline": LAUNCH_DEADLINE} | dict(given or {})),
+            )
+        finally:
+            close_all(program)
         if answer.get("status"):
             said, talk = answer["log"], answer.get("talk", "")
             raise System(complaint(words[0], held.runtime[0], answer["status"], said, command, talk))

@@ -1,6 +1,6 @@
 """What the direct tier needs of a keeper, its containers' parent (streams/keepers.py)."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Any, Protocol
 
 
@@ -55,6 +55,6 @@ class Keeper(Protocol):
         """Return what it has launched."""
         ...
 
-    def ask(self, order: str, *, deadline: float, **rest: Any) -> Awaitable[dict[str, Any]]:
-        """Give an order and return its answer."""
+    def ask(self, order: str, fds: Sequence[int] = (), *, deadline: float, **rest: Any) -> Awaitable[dict[str, Any]]:
+        """Give an order, with descriptors that stay open here, and return its answer."""
         ...

@@ -36,18 +36,27 @@ class Children:
         reactor.watch(self._pipe, IN, self._woken)
 
     def spawn(
-        self, argv: list[str], environ: Mapping[str, str], directory: str, stdio: Sequence[int], ended: Ended
+        self,
+        argv: list[str],
+        environ: Mapping[str, str],
+        directory: str,
+        stdio: Sequence[int],
+        ended: Ended,
+        program: int = -1,
     ) -> None:
         """Run a command with these descriptors as its 0 to 2 (-1 for /dev/null) in a directory; OSError.
 
-        The descriptors stay open here. It leads a session of its own: what an exec that has none sends to its process
-        group must not reach this process. Not by posix_spawn(3): glibc leaves
-        its internal signals ignored there, which a container would inherit.
+        `program` is a copy of the program to run in its place, if the system lets it be run. The descriptors stay open
+        here. The command leads a session of its own: what an exec that has none sends to its process group must not
+        reach this process.
         """
-        stdin, stdout, stderr = (fd if fd >= 0 else subprocess.DEVNULL for fd in stdio)
-        process = subprocess.Popen(
-            argv, env=environ, cwd=directory, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True
-        )
+        if program >= 0:
+            try:
+                process = _spawn(argv, environ, directory, stdio, f"/proc/self/fd/{program}", (program,))
+            except OSError:
+                process = _spawn(argv, environ, directory, stdio)
+        else:
+            process = _spawn(argv, environ, directory, stdio)
         process.returncode = 0  # who waits for it is `_woken`
         self._commands.add(process.pid)
         self._waiting[process.pid] = ended
@@ -82,3 +91,26 @@ class Children:
             self._unasked[pid] = status
         if not self._commands:
             self._unasked.clear()
+
+
+def _spawn(
+    argv: list[str],
+    environ: Mapping[str, str],
+    directory: str,
+    stdio: Sequence[int],
+    executable: str | None = None,
+    kept: Sequence[int] = (),
+) -> subprocess.Popen[bytes]:
+    """Not by posix_spawn(3): glibc leaves its internal signals ignored there, which a container would inherit."""
+    stdin, stdout, stderr = (fd if fd >= 0 else subprocess.DEVNULL for fd in stdio)
+    return subprocess.Popen(
+        argv,
+        executable=executable,
+        env=environ,
+        cwd=directory,
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        start_new_session=True,
+        pass_fds=kept,
+    )

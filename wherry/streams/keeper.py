@@ -138,7 +138,7 @@ class Keeper:
                 self._end_exec(message, reply)
             elif name in self._orders:
                 reply(self._orders[name](message, fds))
-            elif self._parent is not None and self._parent.carry_out(message, reply):
+            elif self._parent is not None and self._parent.carry_out(message, fds, reply):
                 return
             else:
                 raise NotFound(f"this keeper speaks protocol {PROTOCOL}, which has no order {name!r}")

@@ -11,9 +11,9 @@ These are the orders of the direct tier (runtimes/direct.py writes the command l
     quiet                                                 kills commands under way, answers when none is left
 
 A command that fails is answered with its `status` and what it wrote into its `log`, of `run` also what it wrote to its
-standard error, `talk`. The notice `exit` (exec_id, status, at) comes after the end of the container's own process is in
-the file `exit.json`, or `unstored` (text) has said why it cannot be there; `oom` after the kernel has killed a process of
-the container for want of memory.
+standard error, `talk`. The notice `exit` (exec_id, status, at) comes after the end of the container's own process is
+in the file `exit.json`, or `unstored` (text) has said why it cannot be there; `oom` after the kernel has killed a
+process of the container for want of memory.
 """
 
 import contextlib
@@ -75,13 +75,17 @@ class Parent:
         """Return what a daemon must know: pid, status and end of each process that was launched."""
         return {exec_id: [child.pid, child.status, child.at] for exec_id, child in self._launched.items()}
 
-    def carry_out(self, order: Message, reply: Reply) -> bool:
-        """Carry out an order of the direct tier, answered now or later; False for one that is none."""
+    def carry_out(self, order: Message, fds: list[int], reply: Reply) -> bool:
+        """Carry out an order of the direct tier, answered now or later; False for one that is none.
+
+        The descriptor that comes with a command is a copy of its program.
+        """
+        program = fds[0] if fds else -1
         match order["order"]:
             case "launch":
-                self.launch(order, reply)
+                self.launch(order, program, reply)
             case "run":
-                self.run(order, reply)
+                self.run(order, program, reply)
             case "signal":
                 reply(self.signal(order))
             case "resize":
@@ -96,7 +100,7 @@ class Parent:
         """Drop what is known of an exec that has ended."""
         self._launched.pop(exec_id, None)
 
-    def launch(self, order: Message, reply: Reply) -> None:
+    def launch(self, order: Message, program: int, reply: Reply) -> None:
         """Run a command that makes a process with streams of its own; answers later."""
         exec_id: str = order["exec_id"]
         if exec_id in self._launched:
@@ -105,7 +109,7 @@ class Parent:
         console = self._listen(order["console"]) if order["console"] else None
         ends = streams.make_ends()
         try:
-            self._begin(order, ends, reply, functools.partial(self._take, order, streams, console))
+            self._begin(order, program, ends, reply, functools.partial(self._take, order, streams, console))
         except BaseException:
             streams.give_up()
             self._close_console(order, console)
@@ -113,11 +117,11 @@ class Parent:
         finally:
             close_all([fd for fd in ends if fd >= 0])
 
-    def run(self, order: Message, reply: Reply) -> None:
+    def run(self, order: Message, program: int, reply: Reply) -> None:
         """Run a command; answers later."""
         talk = os.memfd_create("talk", os.MFD_CLOEXEC)
         try:
-            self._begin(order, [-1, -1, talk], functools.partial(_answer, talk, reply), dict)
+            self._begin(order, program, [-1, -1, talk], functools.partial(_answer, talk, reply), dict)
         except BaseException:
             os.close(talk)
             raise
@@ -141,11 +145,11 @@ class Parent:
         self._children.kill_commands()
         self._check_quiet()
 
-    def _begin(self, order: Message, stdio: list[int], reply: Reply, take: Callable[[], Message]) -> None:
+    def _begin(self, order: Message, program: int, stdio: list[int], reply: Reply, take: Callable[[], Message]) -> None:
         if self._quiet is not None:
             raise Conflict("the container is being deleted")
         over = functools.partial(self._over, order, reply, take)
-        self._children.spawn(order["argv"], order["environ"], self._directory, stdio, over)
+        self._children.spawn(order["argv"], order["environ"], self._directory, stdio, over, program)
         self._under_way += 1
 
     def _over(self, order: Message, reply: Reply, take: Callable[[], Message], status: int) -> None:
