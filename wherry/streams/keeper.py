@@ -276,8 +276,8 @@ class Keeper:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(f"{self._directory}/{FAILURE}")
         path = f"{self._directory}/{IDENTITY}"
-        with open(f"{path}.new", "w", encoding="ascii") as file:
-            json.dump(dataclasses.asdict(self._identity), file)
+        with open(f"{path}.new", "wb") as file:
+            file.write(json.dumps(dataclasses.asdict(self._identity)).encode())
         os.rename(f"{path}.new", path)
 
 

@@ -53,8 +53,8 @@ def _watch_control(group: str) -> int:
     told = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
     control = os.open(f"{group}/{CONTROL}", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        with open(f"{group}/cgroup.event_control", "w", encoding="ascii") as file:
-            file.write(f"{told} {control}")
+        with open(f"{group}/cgroup.event_control", "wb", buffering=0) as file:
+            file.write(f"{told} {control}".encode())
     finally:
         os.close(control)
     return told
@@ -63,10 +63,10 @@ def _watch_control(group: str) -> int:
 def _kills(path: str) -> int:
     """Return the count of kills, 0 when the group is gone."""
     try:
-        with open(path, encoding="ascii") as file:
+        with open(path, "rb") as file:
             counts = dict(line.split() for line in file)
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENODEV):
             return 0
         raise
-    return int(counts.get("oom_kill", 0))
+    return int(counts.get(b"oom_kill", 0))

@@ -204,8 +204,8 @@ class Parent:
     def _store(self, end: Message) -> None:
         """Put the end on disk before anybody is told."""
         path = f"{self._directory}/{EXIT}"
-        with open(f"{path}.new", "w", encoding="ascii") as file:
-            json.dump(end, file)
+        with open(f"{path}.new", "wb") as file:
+            file.write(json.dumps(end).encode())
             file.flush()
             os.fsync(file.fileno())
         os.rename(f"{path}.new", path)
@@ -253,7 +253,7 @@ def _read_log(path: str) -> str:
 def _read_pid(path: str) -> int:
     """Return the pid in a file, which is removed; 0 when there is no file."""
     try:
-        with open(path, encoding="ascii") as file:
+        with open(path, "rb") as file:
             pid = int(file.read())
         os.unlink(path)
     except FileNotFoundError:
