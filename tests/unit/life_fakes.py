@@ -334,7 +334,7 @@ class Daemon:
         self.wait = Wait(self.store, self.waiters)
         self.rename = Rename(self.store, news, cast(Any, FakeNames()))
         processes = Processes(tier, hub, news, self.supervisor, ())
-        self.exec = Exec(self.store, execs, processes, layout, news)
+        self.exec = Exec(self.store, execs, processes, layout, news, lambda: None)
         self.recover = Recover(
             self.store, tier, self.settle, cast(Any, FakeKeepers()), hub, self.exits, self.stop,
             cast(Any, self._no_sweep), restarts, monitors, self.retries, world.shim.states,

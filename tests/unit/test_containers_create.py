@@ -420,6 +420,7 @@ class Bench:
             self.runtimes,
             {"owner": "test"},
             no_network,
+            lambda: None,
         )
 
     def is_clean(self) -> bool:

@@ -46,6 +46,19 @@ def test_while_a_start_is_near_the_lock_is_kept_ready() -> None:
         end()
 
 
+def test_after_a_creation_the_lock_is_ready_for_a_moment() -> None:
+    mover = Mover()
+    moves = Moves("/cg", mover)
+    moves.soon()
+    assert mover.moved.wait(10)
+    with moves.near():
+        moves.soon()
+        assert len(threads()) == 1
+    end()
+    moves.soon()
+    end()
+
+
 def test_nothing_is_moved_for_many_nor_without_a_cgroup() -> None:
     mover = Mover()
     with Moves("", mover).near():

@@ -8,7 +8,7 @@ import dataclasses
 import posixpath
 import random
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -217,8 +217,13 @@ class Create:
         runtimes: Runtimes,
         labels: dict[str, str],
         find: Find,
+        soon: Callable[[], None],
     ) -> None:
-        """Take the collaborators; `labels` mark our snapshots for the sweep at boot."""
+        """Take the collaborators; `labels` mark our snapshots for the sweep at boot.
+
+        `soon` prepares for the start that may follow (host/moves.py).
+        """
+        self._soon = soon
         self._find = find
         self._images = images
         self._store = store
@@ -246,6 +251,7 @@ class Create:
         rec, said = prepare(checked, image, self._defaults, new_id(), time.time_ns(), inherited)
         rec = msgspec.structs.replace(rec, links=settle_links(host, self._store.get))
         given = check_name(name) if name else ""
+        self._soon()
         await offload(self._runtimes.choose(rec.host_config.runtime).check_program)
         if rec.mounts:
             await offload(check_sources, rec.mounts)

@@ -197,8 +197,20 @@ class ExecSession:
 class Exec:
     """The verbs on exec instances."""
 
-    def __init__(self, store: Store, execs: Execs, processes: Processes, layout: Layout, news: News) -> None:
-        """Take the records, the instances, who starts them, the paths, and who is told."""
+    def __init__(
+        self,
+        store: Store,
+        execs: Execs,
+        processes: Processes,
+        layout: Layout,
+        news: News,
+        soon: Callable[[], None],
+    ) -> None:
+        """Take the records, the instances, who starts them, the paths, who is told, and what prepares for a start.
+
+        The last is for the move of its process to a cgroup (host/moves.py).
+        """
+        self._soon = soon
         self._store = store
         self._execs = execs
         self._processes = processes
@@ -210,7 +222,9 @@ class Exec:
         if not request.cmd:
             raise InvalidParameter("No exec command specified")
         parse_keys(request.detach_keys, "escape")
-        return (await self.make(self._running(ref), request)).id
+        rec = self._running(ref)
+        self._soon()
+        return (await self.make(rec, request)).id
 
     async def make(self, rec: Record, request: ExecRequest) -> Instance:
         """Keep an instance for a container that runs; raises the kinds of a user that is not there."""

@@ -19,6 +19,8 @@ INTERVAL = 0.005
 """Seconds between two moves: half of what one lasts."""
 FEW = 4
 """With more starts at once the machine is busy, and a wait of one is the time of another."""
+SOON = 0.05
+"""Seconds in which what was created is started, if by the same client (`docker run`, `docker exec`)."""
 SECONDS = 1.0
 """How long after the last start began the moves go on, if it does not come to its end."""
 
@@ -36,6 +38,7 @@ class Moves:
         self._move = move
         self._near = 0
         self._until = 0.0
+        self._soon = 0.0
         self._changing = threading.Lock()
         self._far = threading.Event()
         self._thread: threading.Thread | None = None
@@ -46,17 +49,27 @@ class Moves:
         with self._changing:
             self._near += 1
             self._until = time.monotonic() + self._seconds
-            self._far.clear()
-            if self._path and self._thread is None:
-                self._thread = threading.Thread(target=self._keep_ready, name="moves", daemon=True)
-                self._thread.start()
+            self._begin()
         try:
             yield
         finally:
             with self._changing:
                 self._near -= 1
                 if not self._near:
+                    self._soon = 0.0
                     self._far.set()
+
+    def soon(self) -> None:
+        """What was created now may be started at once."""
+        with self._changing:
+            self._soon = time.monotonic() + SOON
+            self._begin()
+
+    def _begin(self) -> None:
+        self._far.clear()
+        if self._path and self._thread is None:
+            self._thread = threading.Thread(target=self._keep_ready, name="moves", daemon=True)
+            self._thread.start()
 
     def _keep_ready(self) -> None:
         try:
@@ -72,7 +85,7 @@ class Moves:
     def _goes_on(self) -> bool:
         """Tell whether a start is near; else the thread is given up, under the lock, so that the next makes its own."""
         with self._changing:
-            if self._near and time.monotonic() < self._until:
+            if time.monotonic() < (self._until if self._near else self._soon):
                 return True
             self._thread = None
             return False

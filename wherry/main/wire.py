@@ -253,8 +253,8 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
     criu_tars = CriuTars(content, layout.spool)
     direct = Direct(keepers.of, keepers.runs, run_elsewhere, Groups(), group_path, os.environ, criu_tars)
     streams = Streams(keepers, hub, execs, layout)
-    near = Moves(own_cgroup(), move_here).near
-    processes = Processes(tier, hub, news, supervisor, engine_facts.capabilities, near)
+    moves = Moves(own_cgroup(), move_here)
+    processes = Processes(tier, hub, news, supervisor, engine_facts.capabilities, moves.near)
     ooms = OomWatch(store, channel, news, supervisor)
     notices = Notices(store, tier, streams, execs, processes, news, supervisor, ooms.killed, metrics)
     unpacked = Unpacked(layout.containerd_temp)
@@ -279,11 +279,11 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         await starter.again(ident)
 
     restarts = Restarts(store, supervisor, start_again)
-    maker = Exec(store, execs, processes, layout, news)
+    maker = Exec(store, execs, processes, layout, news, moves.soon)
     monitors = Monitors(store, Prober(maker, execs, processes, supervisor, metrics), news, supervisor)
     pause = Pause(store, tier, news, monitors)
     turns = Turns(slots(host.cpus, host.memory))
-    under_way = UnderWay(turns, near)
+    under_way = UnderWay(turns, moves.near)
     kill = Kill(store, tier, waiters, news, restarts, pause, under_way)
     stop = Stop(store, kill, waiters, news)
     accounts = Accounts()
@@ -323,7 +323,9 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
     sizes = Sizes(snapshots)
     place = (channel.address, channel.namespace)
     sweep = Sweep(store, shim, direct, containers, snapshots, leases, keepers, layout, (MARK, ident), place)
-    creator = Create(images, store, snapshots, volumes, news, create_defaults, runtimes, mark, networking.known)
+    creator = Create(
+        images, store, snapshots, volumes, news, create_defaults, runtimes, mark, networking.known, moves.soon
+    )
     verbs = Containers(
         store=store,
         supervisor=supervisor,
