@@ -1,5 +1,6 @@
 """Removing a container: what its runs still hold, its snapshot, its directory, its record (start.md 7.6)."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 
@@ -155,8 +156,10 @@ class Remove:
             rec = await slot.save(**leftovers(owed))
             if owed:
                 raise System(f"it still holds {', '.join(owed)}")
-        await self._snapshots.remove(rec.id)
-        await offload(self._remove_directory, self._layout.directory(rec.id))
+        directory = offload(self._remove_directory, self._layout.directory(rec.id))
+        for done in await asyncio.gather(self._snapshots.remove(rec.id), directory, return_exceptions=True):
+            if done is not None:
+                raise done
 
     @staticmethod
     def _remove_directory(path: str) -> None:
