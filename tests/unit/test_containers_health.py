@@ -8,6 +8,7 @@ import pytest
 from tests.unit.records import record
 from wherry.base.units import SECOND
 from wherry.containers.health import HEALTHY, STARTING, UNHEALTHY, Check, Health, Probed, current, show
+from wherry.containers.inspect import of_moment
 from wherry.containers.render import state, status_text
 from wherry.model.container import ContainerConfig, HealthConfig
 from wherry.state.record import Phase, Record
@@ -137,7 +138,7 @@ def test_the_state_of_inspect(monkeypatch: pytest.MonkeyPatch, zone: str, start:
     time.tzset()
     result = Probed(1_700_000_000_500_000_000, 1_700_000_001 * SECOND, 0, "fine\n")
     try:
-        shown = state(checked(), Health(HEALTHY, 0, (result,)))["Health"]
+        shown = of_moment(state(checked()), [], None, Health(HEALTHY, 0, (result,)))["State"]["Health"]
     finally:
         monkeypatch.undo()
         time.tzset()
@@ -147,5 +148,5 @@ def test_the_state_of_inspect(monkeypatch: pytest.MonkeyPatch, zone: str, start:
 
 
 def test_no_check_no_health_and_no_result_no_log() -> None:
-    assert "Health" not in state(checked())
+    assert "State" not in of_moment(state(checked()), [], None, None)
     assert show(Health())["Log"] == []

@@ -51,7 +51,8 @@ STOPPED = msgspec.structs.replace(
 
 def describe(rec: Record, execs: list[str], layout: Layout, sizes: tuple[int, int] | None) -> Json:
     """What inspect answers, without what other containers say."""
-    return of_record(rec, layout) | of_moment(rec, execs, sizes, None)
+    kept = of_record(rec, layout)
+    return kept | of_moment(kept["State"], execs, sizes, None)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from wherry.base.units import format_time
 from wherry.containers.defaults import Defaults
 from wherry.containers.donors import joins
 from wherry.containers.execs import Execs
-from wherry.containers.health import Health, HealthOf
+from wherry.containers.health import Health, HealthOf, show
 from wherry.containers.layout import Layout
 from wherry.containers.links import link_names
 from wherry.containers.receipt import receipt
@@ -83,7 +83,8 @@ class Inspect:
         """Return the description; NotFound and InvalidParameter in Docker's words."""
         rec = self._store.get(ref)
         measured = await self._sizes(rec) if size else None
-        shown = self._of_record(rec) | of_moment(rec, self._execs.of(rec.id), measured, self._health(rec))
+        kept = self._of_record(rec)
+        shown = kept | of_moment(kept["State"], self._execs.of(rec.id), measured, self._health(rec))
         host = shown["HostConfig"] | hidden_paths(rec.host_config, self._defaults)
         host["Links"] = link_names(rec, self._store.by_id) or None  # by the names of now
         return shown | {"HostConfig": host, "Wherry": shown["Wherry"] | self._under_way.progress(rec.id)}
@@ -98,9 +99,11 @@ class Inspect:
         return kept[1]
 
 
-def of_moment(rec: Record, execs: list[str], sizes: tuple[int, int] | None, health: Health | None) -> Json:
+def of_moment(state: Json, execs: list[str], sizes: tuple[int, int] | None, health: Health | None) -> Json:
     """Return what changes without the record; `sizes` are the writable layer and the root filesystem."""
-    shown: Json = {"State": state(rec, health), "ExecIDs": execs or None}
+    shown: Json = {"ExecIDs": execs or None}
+    if health is not None:
+        shown["State"] = state | {"Health": show(health)}
     if sizes is not None:
         shown["SizeRw"], shown["SizeRootFs"] = sizes
     return shown
@@ -113,7 +116,7 @@ def of_record(rec: Record, layout: Layout) -> Json:
         "Created": format_time(rec.created),
         "Path": rec.path,
         "Args": rec.args,
-        "State": None,
+        "State": state(rec),
         "Image": rec.image_id,
         **_paths(rec, layout),
         "Name": f"/{rec.name}",

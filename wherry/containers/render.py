@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from wherry.base.units import format_time, human_duration
-from wherry.containers.health import STARTING, Health, show
+from wherry.containers.health import STARTING, Health
 from wherry.model.container import EndpointSettings, MountPoint
 from wherry.state.record import Endpoint, Phase, Record
 
@@ -54,8 +54,8 @@ def _health_text(health: Health | None) -> str:
     return " (health: starting)" if health.status == STARTING else f" ({health.status})"
 
 
-def state(rec: Record, health: Health | None = None) -> Json:
-    """Return the State of inspect."""
+def state(rec: Record) -> Json:
+    """Return the State of inspect, without the health of the moment."""
     restarting = _shown(rec) is Phase.RESTARTING
     return {
         "Status": status(rec),
@@ -69,7 +69,6 @@ def state(rec: Record, health: Health | None = None) -> Json:
         "Error": rec.error,
         "StartedAt": format_time(rec.started_at),
         "FinishedAt": format_time(rec.finished_at),
-        **({"Health": show(health)} if health is not None else {}),
     }
 
 
