@@ -328,7 +328,7 @@ class Daemon:
         )  # fmt: skip
         self.starter = Start(
             self.store, steps, layout, self.exits, hub, news, self.remove, restarts, monitors, under_way, Defaults(),
-            self._runtimes(), MountSweep(layout), self.settle, Ahead(self.supervisor), turns,
+            self._runtimes(), MountSweep(layout), self.settle, Ahead(self.supervisor), turns, self.supervisor,
         )  # fmt: skip
         self.restart = Restart(self.store, self.stop, self.starter, restarts, news)
         self.wait = Wait(self.store, self.waiters)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.unit.life_fakes import TURNS, Daemon, World, daemon, refused, until
-from wherry.base.errors import Conflict
+from wherry.base.errors import Conflict, Unavailable
 from wherry.state.record import Phase
 
 HANG = "volumes.after"
@@ -86,4 +86,18 @@ async def test_a_storm_of_starts_of_one_container_has_one_place(queue: Queue) ->
     await asyncio.gather(*storm, return_exceptions=True)
     for ident in (other, stormy, *hung):
         await queue.engine.kill(ident, "KILL")
+    assert queue.engine.leaks() == []
+
+
+async def test_an_engine_that_ends_does_not_wait_for_who_waits(queue: Queue) -> None:
+    hung = [await queue.start(f"hung{n}") for n in range(TURNS)]
+    waits = await queue.start("waits")
+    ending = asyncio.create_task(queue.engine.supervisor.drain(10))
+    error = await queue.flows[waits]
+    assert isinstance(error, Unavailable)
+    assert "began to shut down: try again" in str(error)
+    assert queue.engine.phase(waits) is Phase.CREATED
+    for ident in hung:
+        await queue.engine.kill(ident, "KILL")
+    assert await ending == []
     assert queue.engine.leaks() == []

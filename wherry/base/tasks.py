@@ -53,6 +53,11 @@ class Supervisor:
         finally:
             self._idle.discard(task)
 
+    @property
+    def draining(self) -> bool:
+        """Whether a drain has begun."""
+        return self._draining
+
     async def drain(self, seconds: float) -> list[str]:
         """End what only waits, wait for all other flows, then cancel the rest; returns the names of the rest."""
         self._draining = True

@@ -10,10 +10,10 @@ import time
 from functools import partial
 from typing import Any
 
-from wherry.base.errors import Conflict, EngineError, Forbidden
+from wherry.base.errors import Conflict, EngineError, Forbidden, Unavailable
 from wherry.base.ids import new_id
 from wherry.base.offload import offload
-from wherry.base.tasks import finish
+from wherry.base.tasks import Supervisor, finish
 from wherry.containers.ahead import Ahead
 from wherry.containers.defaults import Defaults
 from wherry.containers.donors import joins
@@ -65,12 +65,15 @@ class Start:
         settle: Settle,
         ahead: Ahead,
         turns: Turns,
+        supervisor: Supervisor,
     ) -> None:
         """Take the records, the steps, the paths, who hears of what, the policies, what this host can, its runtimes.
 
         The sweep looks for what a failed start has left, who settles debts tries again what cannot be given back, and
-        between two starts something is made ahead for the next. All starts of this machine take turns.
+        between two starts something is made ahead for the next. All starts of this machine take turns. The supervisor
+        owns the flows that start.
         """
+        self._supervisor = supervisor
         self._turns = turns
         self._mount_sweep = mount_sweep
         self._settle = settle
@@ -123,7 +126,7 @@ class Start:
             try:
                 direct = self._runtimes.is_direct(slot.rec.host_config.runtime)
                 await slot.move(verb, **self._sandbox(slot.rec), checkpoint=checkpoint, direct=direct)
-                await step.wait(turn)
+                await self._wait(step, turn)
                 await self._run(slot, step, by_hand)
             except BaseException as error:
                 if not self._under_way.aborted(ident):
@@ -137,6 +140,18 @@ class Start:
                 raise called_off from error
             finally:
                 self._ahead.soon()
+
+    async def _wait(self, step: Rollback, turn: asyncio.Future[None]) -> None:
+        """Wait for the turn; Unavailable when this daemon ends first: nothing is taken yet that it would wait for."""
+        try:
+            with self._supervisor.idle():
+                await step.wait(turn)
+        except asyncio.CancelledError:
+            if self._supervisor.draining:
+                raise Unavailable(
+                    "the start waited for its turn when the engine began to shut down: try again"
+                ) from None
+            raise
 
     async def _run(self, slot: Slot, step: Rollback, by_hand: bool) -> None:
         s = self._steps

@@ -318,6 +318,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         settle,
         ahead,
         turns,
+        supervisor,
     )
     logs = Logs(store, layout, waiters)
     sizes = Sizes(snapshots)
