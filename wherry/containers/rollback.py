@@ -82,8 +82,6 @@ class Rollback:
 
     async def wait(self, turn: asyncio.Future[None]) -> None:
         """Wait for the start's turn: no step, nothing is owed; what it took stands among the steps as `queue`."""
-        if turn.done():
-            return
         began, self.running[QUEUE] = time.perf_counter(), time.time_ns()
         try:
             await turn

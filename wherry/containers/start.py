@@ -143,6 +143,8 @@ class Start:
 
     async def _wait(self, step: Rollback, turn: asyncio.Future[None]) -> None:
         """Wait for the turn; Unavailable when this daemon ends first: nothing is taken yet that it would wait for."""
+        if turn.done():
+            return
         try:
             with self._supervisor.idle():
                 await step.wait(turn)
