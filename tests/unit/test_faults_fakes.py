@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from tests.unit.life_fakes import KILLED, STEPS, Daemon, World, daemon, refused, until
-from wherry.base.errors import InvalidParameter, System
+from wherry.base.errors import Conflict, InvalidParameter, System
 from wherry.base.faults import WRITE_ERRORS, Faults
 from wherry.model.container import RestartPolicy
 from wherry.state.machine import Verb
@@ -33,6 +33,11 @@ async def start(engine: Daemon, ident: str) -> BaseException | None:
     return asyncio.CancelledError() if done.cancelled() else done.exception()
 
 
+def steps_of(engine: Daemon, ident: str) -> list[str]:
+    """The steps under way."""
+    return [step["Name"] for step in engine.under_way.progress(ident)["UnderWay"]["Steps"]]
+
+
 async def lives_and_goes(engine: Daemon, ident: str) -> None:
     """It starts, is removed, and nothing is left."""
     assert await start(engine, ident) is None
@@ -51,6 +56,17 @@ async def test_a_broken_start_leaves_nothing(world: World, point: str, action: s
             assert engine.phase(rec.id) in REST
             assert engine.leaks() == []
             await lives_and_goes(engine, rec.id)
+
+
+async def test_the_runtime_does_not_wait_for_the_interfaces_but_the_process_does(world: World) -> None:
+    async with daemon(world, "interfaces.before=hang") as engine:
+        rec = await engine.create()
+        starting = asyncio.create_task(start(engine, rec.id))
+        await until(lambda: rec.id in world.shim.tasks and steps_of(engine, rec.id) == ["interfaces"])
+        assert world.shim.tasks[rec.id].status == "created"
+        await engine.kill(rec.id, "KILL")
+        assert isinstance(await starting, Conflict)
+        assert engine.leaks() == []
 
 
 @pytest.mark.parametrize("point", [f"{name}.{when}" for name in STEPS for when in ("before", "after")])

@@ -44,7 +44,7 @@ def concerned(rec: Record, step: str) -> str:
             return f"image {rec.config.image}"
         case "volumes":
             return f"mounts of container {rec.name}"
-        case "endpoints":
+        case "endpoints" | "interfaces":
             return f"network {rec.host_config.network_mode}"
         case "stdio":
             return f"log driver {rec.host_config.log_config.type}"

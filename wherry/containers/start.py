@@ -164,7 +164,8 @@ class Start:
         volumes = await step.do(s.volumes, root)  # bind sources, volumes filled
         shared = await step.do(s.ipc, joined)  # shared memory, secrets
         files = await step.do(s.netfiles, joined)  # hosts, hostname, resolv.conf
-        await step.do(s.endpoints, await netns)  # addresses, links, rules
+        await step.do(s.endpoints)  # addresses, host ports
+        interfaces = step.begin(s.interfaces, await netns)  # links, routes, rules
         names = step.begin(s.names)  # found by others, and able to find them
         known = await s.facts(slot.rec, joined, root, volumes, shared, files)
         with at_spec():
@@ -176,6 +177,7 @@ class Start:
             await offload(runtime.check_program)  # by hand it was checked before the first move
         began = {"started_at": time.time_ns(), "started_on_boot_clock": boot_clock()}
         pid = await step.do(s.task, spec, runtime, await stdio)  # created, not yet running
+        await interfaces
         await names
         pid = await step.do(s.run, pid)  # the user's process lives from here
         await slot.move(Verb.STARTED, **began, pid=pid, receipt=step.receipt)  # a failed write rolls back too

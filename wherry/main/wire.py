@@ -54,7 +54,7 @@ from wherry.containers.settle import Settle
 from wherry.containers.sizes import Sizes
 from wherry.containers.start import Start
 from wherry.containers.steps.all import Steps
-from wherry.containers.steps.endpoints import Endpoints
+from wherry.containers.steps.endpoints import Endpoints, Interfaces
 from wherry.containers.steps.ipc import Ipc
 from wherry.containers.steps.joins import Joins
 from wherry.containers.steps.names import NameService
@@ -260,6 +260,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
     unpacked = Unpacked(layout.containerd_temp)
     restore = Restore(content, criu_tars, leases, layout, unpacked, mark)
     netfiles, resolver = NetworkFiles(networking, layout, config.dns), Names(zygote, config.exec_root, supervisor)
+    endpoints = Endpoints(networking, unlinker, layout, news, metrics, store.all)
     steps = Steps(
         engine=engine_facts,
         joins=Joins(store, tier, layout),
@@ -268,7 +269,8 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
         ipc=Ipc(layout),
         netfiles=netfiles,
         netns=Netns(zygote, layout, store.all),
-        endpoints=Endpoints(networking, unlinker, layout, news, metrics, store.all),
+        endpoints=endpoints,
+        interfaces=Interfaces(endpoints),
         names=NameService(resolver, netfiles, store.all),
         stdio=streams,
         task=Task(tier, restore),

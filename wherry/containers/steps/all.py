@@ -7,7 +7,7 @@ from wherry.base.offload import offload
 from wherry.containers.hardware import Hardware, find_hardware, wants_hardware
 from wherry.containers.links import linked_env
 from wherry.containers.rollback import Releasable
-from wherry.containers.steps.endpoints import Endpoints
+from wherry.containers.steps.endpoints import Endpoints, Interfaces
 from wherry.containers.steps.ipc import Ipc, Shared
 from wherry.containers.steps.joins import Joined, Joins
 from wherry.containers.steps.names import NameService
@@ -36,6 +36,7 @@ class Steps:
     netfiles: NetworkFiles
     netns: Netns
     endpoints: Endpoints
+    interfaces: Interfaces
     names: NameService
     stdio: Streams
     task: Task
@@ -52,6 +53,7 @@ class Steps:
             self.netfiles,
             self.netns,
             self.endpoints,
+            self.interfaces,
             self.names,
             self.stdio,
             self.task,

@@ -1,4 +1,4 @@
-"""Step endpoints: the container joins its networks, its ports are published, its name is in its own hosts file."""
+"""Steps endpoints and interfaces: the container has its addresses and ports, then its interfaces and rules."""
 
 import asyncio
 import contextlib
@@ -25,10 +25,10 @@ FAILED = "failed to set up container networking: "
 
 
 class Endpoints:
-    """After acquire: each endpoint in the record has its link, addresses, routes, host ports and rules.
+    """After acquire: the record has each endpoint with the addresses and the host ports that it got.
 
-    The endpoints are stored before anything is taken, and once more with the ports that they got before a rule names
-    one; release disconnects what the record names.
+    The endpoints are stored before anything is taken, and once more with their ports before a rule names one; release
+    disconnects what the record names, whether `interfaces` came to it or not.
     """
 
     name = "endpoints"
@@ -50,20 +50,19 @@ class Endpoints:
         self._layout = layout
         self._news = news
 
-    async def acquire(self, slot: Slot, ns: Netlink | None) -> tuple[Endpoint, ...]:
-        """Reserve, store, publish, connect; closes `ns`, the netlink socket in the container's namespace."""
-        try:
-            with _told(), Metrics.timed(self._times, "allocate"):
-                await self._reserve(slot)
-                rec = await self.publish(slot)
-                for endpoint in rec.endpoints:
-                    await self.connect(rec, endpoint, ns)
-                if any(link.target == rec.id for other in self._records() for link in other.links):
-                    await offload(self._relink, rec)
-        finally:
-            if ns is not None:
-                ns.close()
-        return rec.endpoints
+    async def acquire(self, slot: Slot) -> None:
+        """Reserve, store, publish."""
+        with _told(), Metrics.timed(self._times, "allocate"):
+            await self._reserve(slot)
+            await self.publish(slot)
+
+    async def make_interfaces(self, rec: Record, ns: Netlink | None) -> None:
+        """Connect all endpoints of a container that starts; tell those that are linked to it."""
+        with _told():
+            for endpoint in rec.endpoints:
+                await self.connect(rec, endpoint, ns)
+            if any(link.target == rec.id for other in self._records() for link in other.links):
+                await offload(self._relink, rec)
 
     async def _reserve(self, slot: Slot) -> None:
         joins = resolve(slot.rec, self._networking.catalog)
@@ -133,6 +132,30 @@ class Endpoints:
                 lines = file.readlines()
             kept = "".join(line for line in lines if line != _own_line(rec, endpoint))
             write_in_place(self._layout.hosts(rec.id), kept.encode("utf-8", "surrogateescape"))
+
+
+class Interfaces:
+    """After acquire: each endpoint has its link, addresses, routes and rules, and its line in the hosts file.
+
+    Its undo is the release of `endpoints`. It saves nothing, so it runs beside the runtime, which needs none of it.
+    """
+
+    name = "interfaces"
+
+    def __init__(self, endpoints: Endpoints) -> None:
+        """Take the step before, which knows how."""
+        self._endpoints = endpoints
+
+    async def acquire(self, slot: Slot, ns: Netlink | None) -> None:
+        """Connect; closes `ns`, the netlink socket in the container's namespace."""
+        try:
+            await self._endpoints.make_interfaces(slot.rec, ns)
+        finally:
+            if ns is not None:
+                ns.close()
+
+    async def release(self, rec: Record) -> None:
+        """Nothing: `endpoints` takes away what is there."""
 
 
 def _own_line(rec: Record, endpoint: Endpoint) -> str:
