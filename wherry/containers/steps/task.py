@@ -88,5 +88,6 @@ class Run:
         return pid
 
     async def release(self, rec: Record) -> None:
-        """Kill the process, so that what reads its streams sees their end; nothing there is fine."""
-        await self._tier(rec.id).kill_all(rec.id)
+        """Kill the process unless it has ended by itself; nothing there is fine."""
+        if rec.settling is None:
+            await self._tier(rec.id).kill_all(rec.id)
