@@ -5,6 +5,9 @@ from threading import Event
 
 WARM_UP = -1
 """The round that does not count."""
+PAUSE = 0.1
+"""Seconds between two samples: what an engine still ends behind its answers, and what it has made ready in the kernel,
+is in no other's figure."""
 
 
 def order(names: Sequence[str], turn: int) -> list[str]:
@@ -13,13 +16,13 @@ def order(names: Sequence[str], turn: int) -> list[str]:
     return [*names[at:], *names[:at]]
 
 
-def turns(names: Sequence[str], rounds: int, stop: Event) -> Iterator[tuple[int, str]]:
+def turns(names: Sequence[str], rounds: int, stop: Event, pause: float = PAUSE) -> Iterator[tuple[int, str]]:
     """Yield round and name, the warm-up first; KeyboardInterrupt between two samples once `stop` is set.
 
     A sample is never cut off: a create whose client is gone would come after the tidy-up.
     """
     for turn in range(WARM_UP, rounds):
         for name in order(names, turn):
-            if stop.is_set():
+            if stop.wait(pause):
                 raise KeyboardInterrupt
             yield turn, name

@@ -20,13 +20,13 @@ def test_each_engine_comes_first_equally_often() -> None:
 
 
 def test_turns_begin_with_a_round_that_does_not_count() -> None:
-    taken = list(turns(["a", "b"], 2, Event()))
+    taken = list(turns(["a", "b"], 2, Event(), pause=0))
     assert taken == [(WARM_UP, "b"), (WARM_UP, "a"), (0, "a"), (0, "b"), (1, "b"), (1, "a")]
 
 
 def test_turns_end_between_two_samples() -> None:
     stop = Event()
-    under_way = turns(["a", "b"], 9, stop)
+    under_way = turns(["a", "b"], 9, stop, pause=0)
     assert next(under_way) == (WARM_UP, "b")
     stop.set()
     with pytest.raises(KeyboardInterrupt):
