@@ -26,7 +26,3 @@ def test_a_list_is_of_one_port() -> None:
     request = conntrack._list(5353)
     assert conntrack._flow_to(5353, request.body)
     assert conntrack.CTA_FILTER in dict(rt.attributes(request.body[len(conntrack.HEADER) :]))
-
-
-def test_no_port_needs_no_kernel() -> None:
-    conntrack.forget_udp([])

@@ -13,6 +13,7 @@ from wherry.host.nft import Nft
 from wherry.network.firewall import GUARDS, TABLE
 from wherry.network.guards import Firewall
 from wherry.network.plan import Guard
+from wherry.state.record import PortMapping
 
 ADD = re.compile(rf'add rule {TABLE} {GUARDS} ip daddr (\S+) iifname != "(\S+)" .*')
 DELETE = re.compile(rf"delete rule {TABLE} {GUARDS} handle (\d+)")
@@ -30,6 +31,12 @@ class FakeNft:
         self.hold.set()
         self._bad = bad
         self._handle = 0
+        self.forgotten: list[set[int]] = []
+
+    def forget_udp(self, ports: set[int]) -> None:
+        self.forgotten.append(ports)
+        if 9 in ports:
+            raise OSError(105, "No buffer space available")
 
     def generation(self) -> int:
         return self.number
@@ -148,3 +155,19 @@ def test_without_a_packet_filter_nothing_is_done() -> None:
     rules = Firewall(None)
     rules.guard(guard(2))
     rules.unguard(guard(2))
+
+
+def port(number: int, protocol: str) -> PortMapping:
+    return PortMapping(host_ip="0.0.0.0", host_port=number, container_port=1, protocol=protocol)
+
+
+def test_flows_to_udp_ports_are_forgotten(caplog: pytest.LogCaptureFixture) -> None:
+    nft = FakeNft()
+    firewall = Firewall(cast(Nft, nft))
+    firewall.forget_flows([port(8080, "tcp")])
+    assert nft.forgotten == []
+    firewall.forget_flows([port(5353, "udp"), port(8080, "tcp")])
+    assert nft.forgotten == [{5353}]
+    firewall.forget_flows([port(9, "udp")])
+    assert "go on as before: [Errno 105] No buffer space available" in caplog.text
+    Firewall(None).forget_flows([port(5353, "udp")])

@@ -20,14 +20,14 @@ CTA_FILTER_ORIG_FLAGS, BY_NUMBER, BY_DST_PORT = 1, 1 << 3, 1 << 5
 UDP = 17
 
 
-def forget_udp(ports: Collection[int]) -> None:
-    """Forget the IPv4 flows to UDP ports, so that the next packet meets the rules of now. Blocks; OSError."""
-    if not ports:
-        return
-    with Netlink.open(NETLINK_NETFILTER) as kernel:
-        for port in ports:
-            flows = [flow for body in kernel.dump(_list(port)) if (flow := _flow_to(port, body))]
-            kernel.run(*(_delete(flow) for flow in flows))
+def forget_udp(kernel: Netlink, ports: Collection[int]) -> None:
+    """Forget the IPv4 flows to UDP ports, so that the next packet meets the rules of now. Blocks; OSError.
+
+    `kernel` speaks NETLINK_NETFILTER.
+    """
+    for port in ports:
+        flows = [flow for body in kernel.dump(_list(port)) if (flow := _flow_to(port, body))]
+        kernel.run(*(_delete(flow) for flow in flows))
 
 
 def _list(port: int) -> rt.Request:

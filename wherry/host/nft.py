@@ -3,11 +3,12 @@
 import ctypes
 import json
 import threading
+from collections.abc import Collection
 from typing import Any
 
 from wherry.base.errors import System
+from wherry.host import conntrack
 from wherry.host import rtmessages as rt
-from wherry.host.conntrack import NETLINK_NETFILTER
 from wherry.host.errors import translate
 from wherry.host.netlink import Netlink
 
@@ -35,7 +36,7 @@ class Nft:
         self._context = ctypes.c_void_p(context)
         self._lock = threading.Lock()
         # Open for good: the close of such a socket waits until the kernel has freed what was deleted, 5 to 15 ms.
-        self._kernel = Netlink.open(NETLINK_NETFILTER)
+        self._kernel = Netlink.open(conntrack.NETLINK_NETFILTER)
         self._library.nft_ctx_buffer_output(self._context)
         self._library.nft_ctx_buffer_error(self._context)
 
@@ -56,6 +57,11 @@ class Nft:
         with self._lock, translate("look at the packet filter"):
             body = self._kernel.ask(rt.Request("get generation", GET_GENERATION, rt.REQUEST, NO_FAMILY))
         return int.from_bytes(dict(rt.attributes(body[len(NO_FAMILY) :]))[GENERATION_ID], "big")
+
+    def forget_udp(self, ports: Collection[int]) -> None:
+        """Forget the flows to UDP ports (host/conntrack.py); OSError."""
+        with self._lock:
+            conntrack.forget_udp(self._kernel, ports)
 
     def list_json(self, command: str) -> list[dict[str, Any]]:
         """Return the objects that a `list …` command answers with (libnftables-json(5)), without the metainfo."""

@@ -7,17 +7,16 @@ import errno
 import logging
 import os
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from ipaddress import IPv4Address
 
 from wherry.base.errors import System
-from wherry.host import arp, conntrack
+from wherry.host import arp
 from wherry.host import rtmessages as rt
 from wherry.host.facts import forwards_ipv4
 from wherry.host.netlink import Netlink
 from wherry.network.mac import random_mac
 from wherry.network.plan import Bridge, EndpointPlan
-from wherry.state.record import PortMapping
 
 log = logging.getLogger("wherry.network")
 
@@ -151,14 +150,6 @@ def forward_ipv4() -> None:
             "IPv4 forwarding is disabled: set sysctl net.ipv4.ip_forward=1, or disable this with --ip-forward=false: "
             f"write {FORWARDING}: {error.strerror}"
         ) from error
-
-
-def forget_flows(ports: Iterable[PortMapping]) -> None:
-    """Let UDP flows to published ports meet the rules of now: what the kernel knows of one holds while it goes on."""
-    try:
-        conntrack.forget_udp({port.host_port for port in ports if port.protocol == "udp"})
-    except OSError as error:
-        log.warning("flows to published ports go on as before: %s", error)
 
 
 def route_loopback(bridge: str) -> None:

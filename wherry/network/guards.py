@@ -3,6 +3,7 @@
 Containers that come and go together share a transaction: the first one in does what the others bring who wait for it.
 """
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -15,6 +16,9 @@ from wherry.base.errors import EngineError, System
 from wherry.host.nft import Nft
 from wherry.network import firewall
 from wherry.network.plan import Guard, NetworkPlan
+from wherry.state.record import PortMapping
+
+log = logging.getLogger("wherry.network")
 
 Place = tuple[str, str]
 """Address and bridge of a guard."""
@@ -69,6 +73,16 @@ class Firewall:
     def unguard(self, guard: Guard) -> None:
         """Delete the guard of an address; not there is fine."""
         self._change(_Change(guard, adds=False))
+
+    def forget_flows(self, ports: Iterable[PortMapping]) -> None:
+        """Let UDP flows to published ports meet the rules of now: what is known of one holds while it goes on."""
+        udp = {port.host_port for port in ports if port.protocol == "udp"}
+        if self._nft is None or not udp:
+            return
+        try:
+            self._nft.forget_udp(udp)
+        except OSError as error:
+            log.warning("flows to published ports go on as before: %s", error)
 
     def _change(self, change: _Change) -> None:
         if self._nft is None:

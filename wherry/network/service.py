@@ -192,7 +192,7 @@ class Networking:
             self._bridges.guard(network, plan, [*self._live(network), endpoint])
             if endpoint.ports:
                 apply.route_loopback(plan.bridge)
-                apply.forget_flows(endpoint.ports)
+                self._bridges.firewall.forget_flows(endpoint.ports)
             apply.make_endpoint(plan, ns)
 
     def disconnect(self, endpoint: Endpoint) -> None:
@@ -205,7 +205,7 @@ class Networking:
         with translate(f"disconnect from network {endpoint.network}"):
             apply.set_aside(endpoint.host_link, self._bridges.mark)
             self._bridges.firewall.unguard(self._guard(endpoint))
-            apply.forget_flows(endpoint.ports)
+            self._bridges.firewall.forget_flows(endpoint.ports)
         self._ports.give_back(endpoint.endpoint_id)
 
     def switch(self, before: Iterable[Endpoint], after: Iterable[Endpoint], ns: Netlink) -> None:
@@ -232,7 +232,7 @@ class Networking:
         apply.set_hairpin(after.host_link, bool(after.ports))
         if after.ports:
             apply.route_loopback(after.bridge)
-        apply.forget_flows(before.ports or after.ports)
+        self._bridges.firewall.forget_flows(before.ports or after.ports)
 
     def known(self, ref: str) -> Network | None:
         """Return the network that a reference means now, if any. For the loop."""
