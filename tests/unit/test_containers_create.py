@@ -1,10 +1,11 @@
 """Creating: the merge with the image, what is stored, the names, and that a failure leaves nothing."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -15,6 +16,7 @@ from wherry.base.units import format_time
 from wherry.containers.create import Checked, Create, check_request, prepare, with_runtime
 from wherry.containers.defaults import Defaults, Kernel, merge_image
 from wherry.containers.inspect import hidden_paths
+from wherry.containers.layer import Layers
 from wherry.containers.news import News
 from wherry.containers.platforms import check_platform
 from wherry.containers.wishes import DEPRECATED_MAC
@@ -353,8 +355,13 @@ def test_an_image_of_another_platform_is_warned_of_or_refused() -> None:
 class FakeImages:
     found: dict[str, FakeImage] = field(default_factory=lambda: {"busybox": FakeImage()})
     unpacked: list[str] = field(default_factory=list)
+    asked: list[set[str]] = field(default_factory=list)
+    """The snapshots that were there at each question, or soon after."""
+    made: dict[str, object] = field(default_factory=dict)
 
     async def resolve(self, ref: str) -> FakeImage:
+        await asyncio.sleep(0)
+        self.asked.append(set(self.made))
         if ref not in self.found:
             raise NotFound(f"No such image: {ref}:latest")
         return self.found[ref]
@@ -405,20 +412,24 @@ class Bench:
     bus: EventBus = field(default_factory=EventBus)
     images: FakeImages = field(default_factory=FakeImages)
     snapshots: FakeSnapshots = field(default_factory=FakeSnapshots)
+    layers: Layers = field(init=False)
     volumes: FakeVolumes = field(default_factory=FakeVolumes)
     runtimes: Runtimes = field(default_factory=lambda: Runtimes(Host(same_path=False), Scripts("/no/scripts")))
+
+    def __post_init__(self) -> None:
+        self.layers = Layers(self.snapshots, {"owner": "test"})
+        self.images.made = cast(dict[str, object], self.snapshots.made)
 
     @property
     def create(self) -> Create:
         return Create(
             self.images,
             self.store,
-            self.snapshots,
+            self.layers,
             self.volumes,
             News(self.bus),
             DEFAULTS,
             self.runtimes,
-            {"owner": "test"},
             no_network,
             lambda: None,
         )
@@ -524,6 +535,35 @@ async def test_an_image_that_cannot_be_unpacked_leaves_nothing(bench: Bench) -> 
     with pytest.raises(NotFound, match="parent snapshot"):
         await bench.create("boat", REQUEST, "", NOW)
     assert bench.is_clean()
+
+
+async def test_the_layer_is_begun_on_what_the_name_meant_last_time(bench: Bench) -> None:
+    first = await bench.create("one", REQUEST, "", NOW)
+    bench.images.asked.clear()
+    second = await bench.create("two", REQUEST, "", NOW)
+    assert bench.images.asked == [{first.id, second.id}], "its snapshot was there when containerd said what it is"
+    assert set(bench.snapshots.made) == {first.id, second.id}
+
+
+async def test_a_name_that_means_something_else_now_gets_another_layer(bench: Bench) -> None:
+    await bench.create("one", REQUEST, "", NOW)
+    bench.images.found["busybox"] = replace(image(Cmd=["sh"]), chain_id="sha256:" + "d" * 64)
+    await bench.create("two", REQUEST, "", NOW)
+    parent, _ = bench.snapshots.made[bench.store.get("two").id]
+    assert parent == bench.store.get("two").image_chain == "sha256:" + "d" * 64
+
+
+async def test_a_layer_that_was_begun_for_an_image_that_is_gone_goes_too(bench: Bench) -> None:
+    first = await bench.create("one", REQUEST, "", NOW)
+    del bench.images.found["busybox"]
+    with pytest.raises(NotFound, match="No such image"):
+        await bench.create("two", REQUEST, "", NOW)
+    assert set(bench.snapshots.made) == {first.id}
+    bench.images.found["busybox"] = FakeImage()
+    bench.snapshots.full = True
+    with pytest.raises(System, match="no space left"):
+        await bench.create("two", REQUEST, "", NOW)
+    assert set(bench.snapshots.made) == {first.id}
 
 
 async def test_a_failing_undo_never_hides_the_first_error(bench: Bench) -> None:

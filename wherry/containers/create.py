@@ -15,13 +15,12 @@ from typing import Protocol
 
 import msgspec
 
-from wherry.base.errors import Conflict, EngineError, InvalidParameter, NotFound, Unimplemented
+from wherry.base.errors import Conflict, InvalidParameter, NotFound, Unimplemented
 from wherry.base.ids import check_name, new_id, short
 from wherry.base.offload import offload
-from wherry.base.units import format_time
-from wherry.containerd.snapshots import ROOT_LABEL
 from wherry.containers.defaults import Defaults, Version, fill_host_config, merge_image, with_protocols
 from wherry.containers.donors import settle_donors
+from wherry.containers.layer import Layer, Layers
 from wherry.containers.links import settle_links
 from wherry.containers.names import random_names
 from wherry.containers.news import News
@@ -83,18 +82,6 @@ class Images(Protocol):
 
     async def unpack(self, ref: str, /) -> None:
         """Make the snapshots of its layers."""
-        ...
-
-
-class Snapshots(Protocol):
-    """Holds root filesystems (containerd.snapshots.Snapshots)."""
-
-    async def prepare(self, key: str, parent: str, *, labels: dict[str, str]) -> object:
-        """Make a writable snapshot."""
-        ...
-
-    async def remove(self, key: str) -> None:
-        """Remove it; missing is fine."""
         ...
 
 
@@ -210,16 +197,15 @@ class Create:
         self,
         images: Images,
         store: Store,
-        snapshots: Snapshots,
+        layers: Layers,
         volumes: Volumes,
         news: News,
         defaults: Defaults,
         runtimes: Runtimes,
-        labels: dict[str, str],
         find: Find,
         soon: Callable[[], None],
     ) -> None:
-        """Take the collaborators; `labels` mark our snapshots for the sweep at boot.
+        """Take the collaborators.
 
         `soon` prepares for the start that may follow (host/moves.py).
         """
@@ -227,12 +213,11 @@ class Create:
         self._find = find
         self._images = images
         self._store = store
-        self._snapshots = snapshots
+        self._layers = layers
         self._volumes = volumes
         self._news = news
         self._defaults = defaults
         self._runtimes = runtimes
-        self._labels = labels
         self._chance = random.Random()
 
     def configure(self, defaults: Defaults) -> None:
@@ -243,12 +228,25 @@ class Create:
         """Create; the first failure of Docker's order is raised, and nothing is left behind then."""
         checked = with_runtime(check_request(request, version, self._defaults, self._find), self._runtimes)
         wanted = parse_platform(platform, self._defaults.platform)
+        ident, created = new_id(), time.time_ns()
+        layer = self._layers.begin(ident, created, checked.config.image)
+        try:
+            made = await self._create(ident, created, name, checked, wanted, layer)
+        except BaseException as error:
+            if self._store.by_id(ident) is None:  # a record that was stored stays, everything else is given back
+                await layer.give_back(error)
+            raise
+        return made
+
+    async def _create(
+        self, ident: str, created: int, name: str, checked: Checked, wanted: Platform | None, layer: Layer
+    ) -> Created:
         image = await self._find_image(checked.config)
         warnings = check_platform(checked.config.image, _platform_of(image), wanted, self._defaults.platform)
         host = settle_donors(checked.host_config, name, self._store.get)
         checked = dataclasses.replace(checked, host_config=host)
         inherited = tuple(inherit(host.volumes_from or (), self._store.get))
-        rec, said = prepare(checked, image, self._defaults, new_id(), time.time_ns(), inherited)
+        rec, said = prepare(checked, image, self._defaults, ident, created, inherited)
         rec = msgspec.structs.replace(rec, links=settle_links(host, self._store.get))
         given = check_name(name) if name else ""
         self._soon()
@@ -256,7 +254,7 @@ class Create:
         if rec.mounts:
             await offload(check_sources, rec.mounts)
         async with self._volumes.claimed(rec):
-            rec = await self._commit(rec, given)
+            rec = await self._commit(rec, given, layer)
         self._news.container(rec, "create")
         return Created(id=rec.id, warnings=[*warnings, *said])
 
@@ -267,27 +265,18 @@ class Create:
             raise InvalidParameter("no command specified")
         raise Unimplemented("a container without an image (Config.Image is empty) is not supported by this engine yet")
 
-    async def _commit(self, rec: Record, name: str) -> Record:
-        """Take what the container owns from now on; a record that was stored stays, everything else is given back."""
-        faults = self._store.faults
+    async def _commit(self, rec: Record, name: str, layer: Layer) -> Record:
+        """Take what the container owns from now on."""
         try:
-            await self._snapshot(rec)
-            faults.at("create.snapshot.after")
-            rec = await self._insert(rec, name)
-            faults.at("create.insert.after")
-            return rec
-        except BaseException as error:
-            if self._store.by_id(rec.id) is None:
-                await self._give_back(rec, error)
-            raise
-
-    async def _snapshot(self, rec: Record) -> None:
-        labels = {ROOT_LABEL: format_time(rec.created), **self._labels}
-        try:
-            await self._snapshots.prepare(rec.id, rec.image_chain, labels=labels)
+            await layer.have(rec.image_chain)
         except NotFound:  # others have put the image into the store, and did not unpack it (`ctr images pull`)
             await self._images.unpack(rec.image_id)
-            await self._snapshots.prepare(rec.id, rec.image_chain, labels=labels)
+            await layer.have(rec.image_chain)
+        self._layers.remember(rec.config.image, rec.image_chain)
+        self._store.faults.at("create.snapshot.after")
+        rec = await self._insert(rec, name)
+        self._store.faults.at("create.insert.after")
+        return rec
 
     async def _insert(self, rec: Record, name: str) -> Record:
         """Store the record under its name, or under the first free one of our own."""
@@ -302,13 +291,6 @@ class Create:
         named = msgspec.structs.replace(rec, name=name)
         await self._store.insert(named)
         return named
-
-    async def _give_back(self, rec: Record, error: BaseException) -> None:
-        """Undo; what fails is noted on the error that the client gets, and swept at the next boot."""
-        try:
-            await self._snapshots.remove(rec.id)
-        except EngineError as failure:
-            error.add_note(f"could not give back what container {rec.id} held: {failure}")
 
 
 def _platform_of(image: ImageFacts) -> Platform:

@@ -33,6 +33,7 @@ from wherry.containers.exits import Exits
 from wherry.containers.hub import Hub
 from wherry.containers.inspect import Inspect
 from wherry.containers.kill import Kill, stop_signal
+from wherry.containers.layer import Layers
 from wherry.containers.layout import Layout
 from wherry.containers.listing import Listing
 from wherry.containers.logs import Logs
@@ -327,7 +328,7 @@ def wire(config: Config, ident: str, host: HostFacts, zygote: Zygote, channel: C
     place = (channel.address, channel.namespace)
     sweep = Sweep(store, shim, direct, containers, snapshots, leases, keepers, layout, (MARK, ident), place)
     creator = Create(
-        images, store, snapshots, volumes, news, create_defaults, runtimes, mark, networking.known, moves.soon
+        images, store, Layers(snapshots, mark), volumes, news, create_defaults, runtimes, networking.known, moves.soon
     )
     verbs = Containers(
         store=store,
