@@ -14,7 +14,7 @@ import pytest
 
 from tests.unit.load_fakes import FakeContent
 from tests.unit.streams_harness import ID, SOON, Engine, engine
-from wherry.base.errors import NotFound, System
+from wherry.base.errors import DeadlineExceeded, NotFound, System
 from wherry.containerd.tasks import CHECKPOINT_MEDIA_TYPE
 from wherry.host.groups import Groups
 from wherry.model.image import Descriptor
@@ -90,8 +90,11 @@ class FakeGroups:
     def __init__(self) -> None:
         self.members: list[int] = []
         self.removed: list[str] = []
+        self.stubborn = False
 
     def kill(self, group: str) -> None:
+        if self.stubborn:
+            raise DeadlineExceeded("see ps for state D")
         for pid in self.members:
             if os.path.exists(f"/proc/{pid}"):
                 os.kill(pid, signal.SIGKILL)
@@ -319,6 +322,19 @@ async def test_a_dead_keeper_takes_its_container_along(root: Path) -> None:
         await t.direct.delete(ID)
         assert t.elsewhere[0][-3:] == ["delete", "--force", ID]
         assert not (t.state / ID).exists()
+
+
+async def test_what_cannot_be_killed_after_its_keeper_is_said(root: Path) -> None:
+    async with tier(root) as t:
+        await t.create("sleep 1000")
+        keeper = t.it.keepers.of(ID)
+        assert keeper is not None
+        t.groups.stubborn = True
+        os.kill(keeper.pid, signal.SIGKILL)
+        with pytest.raises(System, match=r"its keeper died.*, which is still there: see ps for state D"):
+            await t.direct.wait(ID, "", SOON)
+        t.groups.stubborn = False
+        await t.direct.delete(ID)
 
 
 async def test_a_later_daemon_knows_what_was_launched(root: Path) -> None:

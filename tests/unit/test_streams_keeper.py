@@ -10,8 +10,11 @@ import pytest
 
 from tests.unit.streams_harness import BOTH, ID, SOON, Client, Shim, engine, framed, gone
 from wherry.base.errors import Conflict, NotFound, System, Unavailable
-from wherry.host import proc
+from wherry.host import packets, proc
 from wherry.streams.client import Limits
+from wherry.streams.control import SOCKET
+from wherry.streams.ends import End
+from wherry.streams.keeper import PROTOCOL
 from wherry.streams.keepers import AttachOptions, Keepers, Notice
 from wherry.streams.logtarget import LogTarget
 
@@ -460,3 +463,33 @@ async def test_one_forked_ahead_that_has_died_is_not_missed(tmp_path: Path) -> N
         await gone(spare.pid)
         keeper = await it.keepers.fork(ID, 1, it.target)
         assert keeper.pid != spare.pid
+
+
+async def test_a_keeper_that_dies_behind_its_greeting_is_dead(tmp_path: Path) -> None:
+    """A daemon that comes late to the greeting reads the end of the connection with it."""
+    async with engine(tmp_path) as it:
+        place = Path(it.keepers.directory(ID, 1))
+        place.mkdir(parents=True)
+        greeting = {"protocol": PROTOCOL, "pid": 1, "stdin_eof": [], "launched": {"": [7, -1, 0], "done": [8, 3, 9]}}
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK) as server:
+            base = os.open(place, os.O_PATH)
+            server.bind(f"/proc/self/fd/{base}/{SOCKET}")  # a unix address has 108 bytes at most
+            os.close(base)
+            server.listen()
+
+            def serve_one() -> None:
+                line, _ = server.accept()
+                with line:
+                    packets.send(line, greeting)
+
+            asyncio.get_running_loop().add_reader(server, serve_one)
+            keeper = await it.keepers.adopt(ID, 1)
+            asyncio.get_running_loop().remove_reader(server)
+        assert keeper is not None
+        assert not keeper.connected
+        assert (await it.notice()).kind == "lost"
+        async with asyncio.timeout(SOON):
+            with pytest.raises(Unavailable, match="has ended"):
+                await keeper.ends.wait("")
+            assert await keeper.ends.wait("done") == End(3, 9)
+        await it.keepers.release(ID, 1)

@@ -384,7 +384,10 @@ class Direct:
         if text:
             end = msgspec.json.decode(text, type=_End)
             return Exit(end.status, end.at)
-        await self.kill_all(ident)
+        try:
+            await self.kill_all(ident)
+        except DeadlineExceeded as error:  # who waits takes that kind for a process that still runs
+            raise System(f"{LOST}, which is still there: {error}") from error
         return Exit(KILLED, time.time_ns(), LOST)
 
     async def _launch(

@@ -25,10 +25,12 @@ class Ends:
         self._ends: dict[str, asyncio.Future[End]] = {}
 
     def launched(self, exec_id: str, pid: int) -> None:
-        """Note a process; its end may have been told before."""
+        """Note a process; its end may have been told before, and the keeper may have died since it told of it."""
         self._pids[exec_id] = pid
         if exec_id not in self._ends:
             self._ends[exec_id] = asyncio.get_running_loop().create_future()
+        if self._lost:
+            self.lost()
 
     def told(self, exec_id: str, end: End) -> None:
         """Wake who waits for this process; told twice is fine."""

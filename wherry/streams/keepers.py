@@ -105,6 +105,7 @@ class Keeper:
         self._answers: dict[int, asyncio.Future[Message]] = {}
         self._seq = 0
         self._ended = False
+        self._died = False
         self._joined = False
         self._loop = asyncio.get_running_loop()
         self._greeting: asyncio.Future[Message] = self._loop.create_future()
@@ -196,11 +197,11 @@ class Keeper:
                 "restart the container"
             )
         self.pid = greeting["pid"]
-        self._joined = True
+        self._joined = not self._died  # what came behind the greeting may be its end
         for exec_id, (pid, status, at) in greeting.get("launched", {}).items():
-            self.ends.launched(exec_id, pid)
             if status >= 0:
                 self.ends.told(exec_id, End(status, at))
+            self.ends.launched(exec_id, pid)
         for exec_id in greeting["stdin_eof"]:
             self._heed(self, Notice("stdin-eof", exec_id))
 
@@ -235,6 +236,7 @@ class Keeper:
 
     def _lost(self) -> None:
         """The connection has ended: by `end`, or because the keeper's process died."""
+        self._died = True
         self._joined = False
         self._fail_waiting()
         if not self._greeting.done():
