@@ -151,11 +151,11 @@ class Processes:
         with self._supervisor.idle():
             i.exit_code = await self._wait(i)
         i.running = False
+        self._news.container(i.rec, "exec_die", execID=i.id, exitCode=str(i.exit_code))
         try:
-            await keeper.end_exec(i.id, DRAIN_SECONDS)
+            await keeper.end_exec(i.id, DRAIN_SECONDS)  # here its clients learn of the end: not before it can be seen
             await self._tier(i.rec.id).delete_process(i.rec.id, i.id)
         finally:
-            self._news.container(i.rec, "exec_die", execID=i.id, exitCode=str(i.exit_code))
             i.over.set()
 
     async def _wait(self, i: Instance) -> int:
