@@ -13,7 +13,7 @@ import pytest
 
 from tests.parity.calls_runtimes import CONFIGURED
 from tests.parity.side import Side
-from tests.real.box import Box
+from tests.real.box import TIER, Box
 from tests.real.engine import Engine
 
 METRICS = "127.0.0.1:9323"
@@ -48,7 +48,8 @@ def _like(peer: Side, file: Path) -> list[str]:
     """Return the flags that give ours what the peer has: experimental features, and runtimes in this file."""
     info = peer.call("GET", "/info")["body"]
     runtimes = {name: entry for name, entry in CONFIGURED.items() if name in info["Runtimes"]}
-    file.write_text(json.dumps({"runtimes": runtimes, "default-runtime": info["DefaultRuntime"]}))
+    default = {} if TIER else {"default-runtime": info["DefaultRuntime"]}
+    file.write_text(json.dumps({"runtimes": runtimes, **default}))
     return ["--config-file", str(file), *(["--experimental"] if info["ExperimentalBuild"] else [])]
 
 
