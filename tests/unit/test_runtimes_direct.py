@@ -14,7 +14,7 @@ import pytest
 
 from tests.unit.load_fakes import FakeContent
 from tests.unit.streams_harness import ID, SOON, Engine, engine
-from wherry.base.errors import DeadlineExceeded, NotFound, System
+from wherry.base.errors import Conflict, DeadlineExceeded, NotFound, System
 from wherry.containerd.tasks import CHECKPOINT_MEDIA_TYPE
 from wherry.host.groups import Groups
 from wherry.model.image import Descriptor
@@ -322,6 +322,18 @@ async def test_a_dead_keeper_takes_its_container_along(root: Path) -> None:
         await t.direct.delete(ID)
         assert t.elsewhere[0][-3:] == ["delete", "--force", ID]
         assert not (t.state / ID).exists()
+
+
+async def test_to_resize_what_has_no_terminal_does_nothing(root: Path) -> None:
+    async with tier(root) as t:
+        await t.create("sleep 1000")
+        await t.direct.resize(ID, "", 80, 25)
+        keeper = t.it.keepers.of(ID)
+        assert keeper is not None
+        await keeper.open_exec("e1", True, False)
+        with pytest.raises(Conflict, match="not there yet"):
+            await t.direct.resize(ID, "e1", 80, 25)
+        await t.direct.delete(ID)
 
 
 async def test_what_cannot_be_killed_after_its_keeper_is_said(root: Path) -> None:

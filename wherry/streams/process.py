@@ -138,9 +138,14 @@ class ProcessStreams:
             self._stdin.start(os.dup(master), True)
 
     def resize(self, width: int, height: int) -> None:
-        """Set the size of the terminal in columns and rows (tty_ioctl(4)); Conflict where there is none."""
+        """Set the size of the terminal in columns and rows (tty_ioctl(4)); nothing without one, as with a shim.
+
+        Conflict while the terminal is not there yet: the docker CLI tries again.
+        """
+        if not self._terminal:
+            return
         if self._master < 0:
-            raise Conflict("the process has no terminal")
+            raise Conflict("the terminal of the process is not there yet")
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, _WINSIZE.pack(height, width, 0, 0))
 
     def attach(self, sock: socket.socket, wish: Wish) -> Client:
