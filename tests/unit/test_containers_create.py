@@ -360,7 +360,7 @@ class FakeImages:
     made: dict[str, object] = field(default_factory=dict)
 
     async def resolve(self, ref: str) -> FakeImage:
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # a question lets the others run, as a call to containerd does
         self.asked.append(set(self.made))
         if ref not in self.found:
             raise NotFound(f"No such image: {ref}:latest")

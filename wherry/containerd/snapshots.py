@@ -90,6 +90,7 @@ class Snapshots:
 
     async def commit(self, name: str, key: str, lease: str, labels: dict[str, str] | None = None) -> None:
         """Turn an active snapshot into a committed one of another name; Conflict if that exists."""
+        self._fresh.pop(key, None)
         request = CommitSnapshotRequest(snapshotter=self.snapshotter, name=name, key=key, labels=labels)
         await self._channel.call(f"{SERVICE}/Commit", request, Empty, deadline=DISK_DEADLINE, lease=lease)
 

@@ -1,6 +1,7 @@
 """Processes by identity: boot id, pid and start time, signalled through a pidfd (proc(5), pidfd_open(2)).
 
-Files are read as bytes: the first text file of a forked process costs 1 ms, for pages of memory that it must copy."""
+Files are read as bytes: the first text file of a forked process costs 1 ms, for pages of memory that it must copy.
+"""
 
 import contextlib
 import os

@@ -38,17 +38,14 @@ class Programs:
             identity = _identity(os.stat(path))
         except OSError:
             return []
-        if self._known(path, identity) is None:
+        known = self._sealed.get(path)
+        if known is None or known[0] != identity:
             self._keep(path, identity, await offload(_seal, path))
-        fd = self._known(path, identity)
-        return [] if fd is None or fd == NONE else [os.dup(fd)]
-
-    def _known(self, path: str, identity: Identity) -> int | None:
-        found, fd = self._sealed.get(path, ((), NONE))
-        return fd if found == identity else None
+        _, fd = self._sealed[path]
+        return [] if fd == NONE else [os.dup(fd)]
 
     def _keep(self, path: str, identity: Identity, fd: int) -> None:
-        _, old = self._sealed.pop(path, ((), NONE))
+        _, old = self._sealed.get(path, ((), NONE))
         if old != NONE:
             os.close(old)
         self._sealed[path] = identity, fd

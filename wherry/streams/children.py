@@ -50,13 +50,12 @@ class Children:
         here. The command leads a session of its own: what an exec that has none sends to its process group must not
         reach this process.
         """
-        if program >= 0:
-            try:
-                process = _spawn(argv, environ, directory, stdio, f"/proc/self/fd/{program}", (program,))
-            except OSError:
-                process = _spawn(argv, environ, directory, stdio)
-        else:
-            process = _spawn(argv, environ, directory, stdio)
+        try:
+            process = _spawn(argv, environ, directory, stdio, program)
+        except OSError:
+            if program < 0:
+                raise
+            process = _spawn(argv, environ, directory, stdio, -1)
         process.returncode = 0  # who waits for it is `_woken`
         self._commands.add(process.pid)
         self._waiting[process.pid] = ended
@@ -98,19 +97,18 @@ def _spawn(
     environ: Mapping[str, str],
     directory: str,
     stdio: Sequence[int],
-    executable: str | None = None,
-    kept: Sequence[int] = (),
+    program: int,
 ) -> subprocess.Popen[bytes]:
     """Not by posix_spawn(3): glibc leaves its internal signals ignored there, which a container would inherit."""
     stdin, stdout, stderr = (fd if fd >= 0 else subprocess.DEVNULL for fd in stdio)
     return subprocess.Popen(
         argv,
-        executable=executable,
+        executable=f"/proc/self/fd/{program}" if program >= 0 else None,
         env=environ,
         cwd=directory,
         stdin=stdin,
         stdout=stdout,
         stderr=stderr,
         start_new_session=True,
-        pass_fds=kept,
+        pass_fds=[program] if program >= 0 else [],
     )

@@ -61,8 +61,9 @@ class Endpoints:
         with _told():
             for endpoint in rec.endpoints:
                 await self.connect(rec, endpoint, ns)
-            if any(link.target == rec.id for other in self._records() for link in other.links):
-                await offload(self._relink, rec)
+            linked = [other for other in self._records() if other.alive and _is_linked(other, rec)]
+            if linked and bridge_address(rec):
+                await offload(self._relink, rec, linked)
 
     async def _reserve(self, slot: Slot) -> None:
         joins = resolve(slot.rec, self._networking.catalog)
@@ -105,16 +106,15 @@ class Endpoints:
             await offload(self._networking.disconnect, endpoint)
         self._news.network(rec, "disconnect", endpoint)
 
-    def _relink(self, rec: Record) -> None:
-        """Give those that are linked to this container its new address."""
-        for other in self._records():
-            if other.alive and any(link.target == rec.id for link in other.links) and bridge_address(rec):
-                lines = [linked.hosts_line() for linked in links_to(other, rec)]
-                with translate("write the hosts file of a linked container"):
-                    path = self._layout.hosts(other.id)
-                    with open(path, encoding="utf-8", errors="surrogateescape") as file:
-                        text = relink(file.read(), lines)
-                    write_in_place(path, text.encode(errors="surrogateescape"))
+    def _relink(self, rec: Record, others: Iterable[Record]) -> None:
+        """Give those that are linked to this container its new address. Blocks."""
+        for other in others:
+            lines = [linked.hosts_line() for linked in links_to(other, rec)]
+            with translate("write the hosts file of a linked container"):
+                path = self._layout.hosts(other.id)
+                with open(path, encoding="utf-8", errors="surrogateescape") as file:
+                    text = relink(file.read(), lines)
+                write_in_place(path, text.encode(errors="surrogateescape"))
 
     def _connect(self, rec: Record, endpoint: Endpoint, ns: Netlink | None) -> None:
         if ns is not None:
@@ -156,6 +156,10 @@ class Interfaces:
 
     async def release(self, rec: Record) -> None:
         """Nothing: `endpoints` takes away what is there."""
+
+
+def _is_linked(other: Record, rec: Record) -> bool:
+    return any(link.target == rec.id for link in other.links)
 
 
 def _own_line(rec: Record, endpoint: Endpoint) -> str:
